@@ -1,0 +1,92 @@
+"""Every error that Clarion raises.
+
+ClarionError
+├── InvalidInput            a value that cannot be accepted; the message names it and the remedy
+│   └── UnknownName         an unknown type, channel, field or setting, with the nearest known one
+├── Conflict                an idempotency key that already stands for another event
+├── ConfigError             settings or declarations that contradict each other
+├── NotMigrated             the database lacks a migration, or has one from a newer Clarion
+├── HostTransaction         the caller's own transaction cannot take the event
+└── SendError               what a channel says of one attempt
+    ├── Retry               not now; try again, not before `after`
+    ├── Reject              never: this message is refused
+    ├── Gone                never: this address is dead
+    └── Down                the provider was out of reach before this message's bytes left
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from datetime import timedelta
+
+DETAIL_LIMIT = 500
+
+
+class ClarionError(Exception):
+    """The base of all errors of Clarion."""
+
+
+class InvalidInput(ClarionError, ValueError):
+    """A value that cannot be accepted. Nothing was stored."""
+
+
+class UnknownName(InvalidInput):
+    """A name that nobody declared. `nearest` is the known name it resembles most, if any."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        names = sorted(known)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        self.nearest = close[0] if close else None
+        if self.nearest:
+            remedy = f"did you mean {self.nearest!r}?"
+        elif names:
+            remedy = f"known: {', '.join(names[:12])}{', …' if len(names) > 12 else ''}"
+        else:
+            remedy = f"no {kind} is declared yet"
+        super().__init__(f"unknown {kind} {name!r}; {remedy}")
+
+
+class Conflict(ClarionError):
+    """The key was used before for an event with another body. The transaction is alive."""
+
+
+class ConfigError(ClarionError):
+    """Settings or declarations that cannot work, found when they are made."""
+
+
+class NotMigrated(ClarionError):
+    """The database's schema is not the one that this version of Clarion needs."""
+
+
+class HostTransaction(ClarionError):
+    """The caller's transaction cannot take the event; the message says how to begin one that can."""
+
+
+class SendError(ClarionError):
+    """An attempt that did not end in success.
+
+    `code` is short and from a small set (it becomes a metric label); `detail` is for people, and bounded.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, after: timedelta | None = None) -> None:
+        self.code = code
+        self.detail = detail[:DETAIL_LIMIT]
+        self.after = after
+        super().__init__(f"{code}: {self.detail}" if detail else code)
+
+
+class Retry(SendError):
+    """Not now. With the code `unknown_outcome` the other side may have taken the message."""
+
+
+class Reject(SendError):
+    """This message will never be taken."""
+
+
+class Gone(SendError):
+    """This address is dead: no later message need try it."""
+
+
+class Down(SendError):
+    """The provider could not be reached, or refused everybody, before this message's bytes left."""

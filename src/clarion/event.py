@@ -1,0 +1,290 @@
+"""An event: one fact, emitted once. Everything that is wrong with one is said here, before it is stored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, cast
+from uuid import UUID
+
+from clarion import clock, ids
+from clarion.errors import InvalidInput, UnknownName
+from clarion.recipient import Address
+from clarion.severity import Severity
+
+To = tuple[tuple[str, tuple["str | Address", ...]], ...]
+
+TEXT_LIMIT = 255
+URL_LIMIT = 2000
+DATA_LIMIT = 256 * 1024
+DEPTH_LIMIT = 32
+LIST_LIMIT = 10_000
+DEFAULT_TENANT = "default"
+
+# C0 and C1 controls, line and paragraph separators, lone surrogates: none has a place in a name.
+_unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class EventFields(TypedDict, total=False):
+    """What `emit` takes beside the connection and the type."""
+
+    id: UUID | None
+    tenant: str
+    actor: str | None
+    subject: str | None
+    thread: str | None
+    to: Mapping[str, Iterable[str | Address]] | Iterable[str | Address] | None
+    topic: str | None
+    severity: Severity | str | None
+    key: str | None
+    condition: str | None
+    tags: Iterable[str]
+    channels: Iterable[str] | None
+    data: Mapping[str, Any]
+    url: str | None
+    at: datetime | None
+    expires_at: datetime | None
+    correlation_id: str | None
+
+
+FIELDS = tuple(EventFields.__annotations__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What is stored. `at` is when it is due to be told; `channels` narrows the type's channels."""
+
+    id: UUID
+    type: str
+    emitted_at: datetime
+    at: datetime
+    tenant: str = DEFAULT_TENANT
+    actor: str | None = None
+    subject: str | None = None
+    thread: str | None = None
+    to: To = ()
+    topic: str | None = None
+    severity: Severity | None = None
+    key: str | None = None
+    condition: str | None = None
+    tags: tuple[str, ...] = ()
+    channels: tuple[str, ...] | None = None
+    data: Mapping[str, Any]
+    url: str | None = None
+    expires_at: datetime | None = None
+    correlation_id: str = ""
+    body_hash: bytes = b""
+
+
+def make(type: str, fields: EventFields) -> Event:
+    """The event of these fields, checked; raises `InvalidInput` with the field, its value and the remedy."""
+    for name in fields:
+        if name not in FIELDS:
+            raise UnknownName("field of an event", name, FIELDS)
+    emitted_at = clock.now()
+    event_id = _id(fields.get("id"))
+    severity = fields.get("severity")
+    channels = fields.get("channels")
+    at = _instant("at", fields.get("at"))
+    event = Event(
+        id=event_id,
+        type=type,
+        emitted_at=emitted_at,
+        at=at or emitted_at,
+        tenant=_text("tenant", fields.get("tenant", DEFAULT_TENANT)) or DEFAULT_TENANT,
+        actor=_text("actor", fields.get("actor")),
+        subject=_text("subject", fields.get("subject")),
+        thread=_text("thread", fields.get("thread")),
+        to=_audience(fields.get("to")),
+        topic=_text("topic", fields.get("topic")),
+        severity=None if severity is None else Severity.of(severity),
+        key=_text("key", fields.get("key")),
+        condition=_text("condition", fields.get("condition")),
+        tags=_names("tags", fields.get("tags", ())),
+        channels=None if channels is None else _names("channels", channels),
+        data=fields.get("data", {}),
+        url=_url(fields.get("url")),
+        expires_at=_instant("expires_at", fields.get("expires_at")),
+        correlation_id=_text("correlation_id", fields.get("correlation_id")) or str(event_id),
+    )
+    if event.expires_at is not None and event.expires_at <= event.at:
+        raise InvalidInput(
+            f"expires_at {event.expires_at.isoformat()} is not after the event is due ({event.at.isoformat()})"
+        )
+    object.__setattr__(event, "body_hash", _body_hash(event, at, fields.get("correlation_id")))
+    return event
+
+
+def dump(value: object) -> str:
+    """`value` as JSON text that every database and reader takes; raises `InvalidInput`."""
+    _check_depth(value)
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text.encode())
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"data must be plain JSON (text, finite numbers, lists, objects with text keys): {error}"
+        ) from None
+    if "\\u0000" in text and "\x00" in _all_text(value):
+        raise InvalidInput("data holds a NUL character (U+0000), which PostgreSQL cannot store; remove it")
+    if size > DATA_LIMIT:
+        raise InvalidInput(
+            f"data is {size:,} bytes of JSON, more than {DATA_LIMIT:,}; store it elsewhere and put a link in `url`"
+        )
+    return text
+
+
+def audience_json(to: To) -> list[list[Any]]:
+    """`to` as stored: [[reason, [id or {channel, value, locale}, …]], …]."""
+    return [[reason, [_who_json(who) for who in people]] for reason, people in to]
+
+
+def audience_from_json(stored: Sequence[Any]) -> To:
+    """The reverse of `audience_json`."""
+    return tuple(
+        (reason, tuple(who if isinstance(who, str) else Address(**who) for who in people))
+        for reason, people in stored
+    )
+
+
+def _who_json(who: str | Address) -> str | dict[str, str | None]:
+    if isinstance(who, str):
+        return who
+    return {"channel": who.channel, "value": who.value, "locale": who.locale}
+
+
+def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) -> bytes:
+    """What two emits with one key must share to be the same event: everything but id and time of emission."""
+    body = [
+        event.type,
+        event.actor,
+        event.subject,
+        event.thread,
+        audience_json(event.to),
+        event.topic,
+        event.severity,
+        event.condition,
+        event.tags,
+        event.channels,
+        event.url,
+        at and at.isoformat(),
+        event.expires_at and event.expires_at.isoformat(),
+        correlation_id,
+    ]
+    dump(event.data)
+    text = json.dumps([body, event.data], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def _id(value: object) -> UUID:
+    if value is None:
+        return ids.uuid7()
+    if not isinstance(value, UUID):
+        raise InvalidInput(f"id must be a uuid.UUID, got {value!r}")
+    return value
+
+
+def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidInput(f"{field} must be text, got {value!r}")
+    if not value.strip():
+        raise InvalidInput(f"{field} is empty; leave it out instead")
+    if len(value) > limit:
+        raise InvalidInput(
+            f"{field} has {len(value)} characters, at most {limit} are stored: {value[:40]!r}…"
+        )
+    if found := _unprintable.search(value):
+        raise InvalidInput(f"{field} {value[:80]!r} holds the control character {found[0]!r}; remove it")
+    return value
+
+
+def _url(value: object) -> str | None:
+    url = _text("url", value, URL_LIMIT)
+    if url is None or url.startswith(("/", "https://", "http://")):
+        return url
+    raise InvalidInput(f"url {url[:80]!r} must be a path ('/…') or begin with https:// or http://")
+
+
+def _instant(field: str, value: object) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidInput(
+            f"{field} must be an aware datetime, such as datetime.now(timezone.utc), got {value!r}"
+        )
+    return value
+
+
+def _names(field: str, values: object) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{field} must be a list of texts, got {values!r}")
+    return tuple(cast(str, _text(field, value)) for value in values)
+
+
+def _audience(to: object) -> To:
+    if to is None:
+        return ()
+    if isinstance(to, str | Address):
+        raise InvalidInput(f"to must be a list, or reasons with lists ({{'author': ['bob']}}), got {to!r}")
+    reasons: Mapping[Any, Any] = to if isinstance(to, Mapping) else {"direct": to}
+    audience = tuple(
+        (cast(str, _text("reason", reason)), _people(reason, people)) for reason, people in reasons.items()
+    )
+    count = sum(len(people) for _, people in audience)
+    if count > LIST_LIMIT:
+        raise InvalidInput(
+            f"to names {count:,} recipients, at most {LIST_LIMIT:,}; use a topic or a resolver instead"
+        )
+    return audience
+
+
+def _people(reason: object, people: object) -> tuple[str | Address, ...]:
+    if isinstance(people, str | Address) or not isinstance(people, Iterable):
+        raise InvalidInput(f"to[{reason!r}] must be a list of recipient ids or addresses, got {people!r}")
+    return tuple(
+        who if isinstance(who, Address) else cast(str, _text(f"to[{reason!r}]", who)) for who in people
+    )
+
+
+def _check_depth(value: object) -> None:
+    """Walks without recursion, so that depth itself cannot harm."""
+    level = [value]
+    for _ in range(DEPTH_LIMIT + 1):
+        below: list[object] = []
+        for item in level:
+            if isinstance(item, Mapping):
+                for name in item:
+                    if not isinstance(name, str):
+                        raise InvalidInput(f"data has the key {name!r}; keys must be text")
+                below.extend(item.values())
+            elif isinstance(item, list | tuple):
+                below.extend(item)
+        if not below:
+            return
+        level = below
+    raise InvalidInput(f"data is nested deeper than {DEPTH_LIMIT} levels; flatten it")
+
+
+def _all_text(value: object) -> str:
+    """All texts inside `value`, to tell a NUL from a backslash that precedes `u0000`."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return "".join(f"{name}{_all_text(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return "".join(map(_all_text, value))
+    return ""
+
+
+def retention_limit(at: datetime, now: datetime, furthest: timedelta) -> None:
+    """A schedule beyond `furthest` would be forgotten before it is due: refused when it is made."""
+    if at - now > furthest:
+        raise InvalidInput(
+            f"at {at.isoformat()} is more than {furthest.days} days ahead; emit it nearer to its time"
+        )
