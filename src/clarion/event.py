@@ -32,7 +32,6 @@ _unprintable = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 class EventFields(TypedDict, total=False):
     """What `emit` takes beside the connection and the type."""
 
-    id: UUID | None
     tenant: str
     actor: str | None
     subject: str | None
@@ -77,7 +76,7 @@ class Event:
     url: str | None = None
     expires_at: datetime | None = None
     correlation_id: str = ""
-    body_hash: bytes = b""
+    body_hash: str = ""
 
 
 def make(type: str, fields: EventFields) -> Event:
@@ -86,7 +85,7 @@ def make(type: str, fields: EventFields) -> Event:
         if name not in FIELDS:
             raise UnknownName("field of an event", name, FIELDS)
     emitted_at = clock.now()
-    event_id = _id(fields.get("id"))
+    event_id = ids.uuid7()
     severity = fields.get("severity")
     channels = fields.get("channels")
     at = _instant("at", fields.get("at"))
@@ -157,7 +156,7 @@ def _who_json(who: str | Address) -> str | dict[str, str | None]:
     return {"channel": who.channel, "value": who.value, "locale": who.locale}
 
 
-def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) -> bytes:
+def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) -> str:
     """What two emits with one key must share to be the same event: everything but id and time of emission."""
     body = [
         event.type,
@@ -177,15 +176,7 @@ def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) ->
     ]
     dump(event.data)
     text = json.dumps([body, event.data], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
-
-
-def _id(value: object) -> UUID:
-    if value is None:
-        return ids.uuid7()
-    if not isinstance(value, UUID):
-        raise InvalidInput(f"id must be a uuid.UUID, got {value!r}")
-    return value
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:

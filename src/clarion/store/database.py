@@ -1,0 +1,96 @@
+"""Clarion's own connection to its database: how it is opened, and how a transaction is run."""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine
+
+from clarion.errors import ConfigError
+from clarion.store import dialect
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+TRIES = 8
+_BUSY_TIMEOUT = 5.0
+
+
+class Database:
+    """An engine whose transactions are retried, whole, when the database says that they collided."""
+
+    def __init__(self, url: str | URL, *, pool: int = 3) -> None:
+        self.url = _normal(url)
+        self.engine = _engine(self.url, pool)
+
+    def run(self, work: Callable[[Connection], Result]) -> Result:
+        """`work` in one transaction, committed when it returns. It may be run more than once."""
+        return self._again(work, self.engine)
+
+    def read(self, work: Callable[[Connection], Result]) -> Result:
+        """`work` in a transaction that only reads, and so waits for no writer."""
+        return self._again(work, self.engine.execution_options(clarion_reads=True))
+
+    def _again(self, work: Callable[[Connection], Result], engine: Engine) -> Result:
+        for left in reversed(range(TRIES)):
+            try:
+                with engine.begin() as conn:
+                    return work(conn)
+            except sa.exc.DBAPIError as error:
+                if not left or not dialect.worth_retrying(error):
+                    raise
+                log.debug("transaction collided (%s), again", type(error.orig).__name__)
+                time.sleep(random.uniform(0.001, 0.01 * 2 ** (TRIES - left)))  # noqa: S311 - spreads, hides nothing
+        raise AssertionError("unreachable")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _normal(url: str | URL) -> URL:
+    parsed = sa.make_url(url)
+    match parsed.drivername:
+        case "sqlite" | "sqlite+pysqlite":
+            return parsed.set(drivername="sqlite+pysqlite")
+        case "postgres" | "postgresql" | "postgresql+psycopg":
+            return parsed.set(drivername="postgresql+psycopg")
+    raise ConfigError(
+        f"database {parsed.render_as_string()!r}: use sqlite:///file.db or postgresql://user@host/name"
+    )
+
+
+def _engine(url: URL, pool: int) -> Engine:
+    if url.get_backend_name() == "postgresql":
+        return sa.create_engine(url, pool_size=pool, max_overflow=2, pool_pre_ping=False)
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError("an in-memory SQLite database cannot be shared with workers; name a file")
+    engine = sa.create_engine(
+        url,
+        pool_size=pool,
+        max_overflow=2,
+        connect_args={"timeout": _BUSY_TIMEOUT, "check_same_thread": False},
+    )
+    sa.event.listen(engine, "connect", _prepare_sqlite)
+    sa.event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves
+    cursor = connection.cursor()
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(conn: Connection) -> None:
+    """Writers begin IMMEDIATE: a deferred transaction that has read cannot be upgraded beside another writer."""
+    reads = conn.get_execution_options().get("clarion_reads", False)
+    conn.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

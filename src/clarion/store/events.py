@@ -1,0 +1,132 @@
+"""Writing events inside the caller's own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.engine import Dialect
+
+from clarion.errors import Conflict
+from clarion.event import Event, audience_json
+from clarion.store import dialect, host
+from clarion.store.schema import events, outbox
+
+EMISSION = tuple(column.name for column in outbox.c)
+
+
+def emit(conn: object, batch: Sequence[Event], *, to_outbox: bool = False) -> list[UUID]:
+    """Insert these events inside the caller's transaction, in one statement; their ids, in order.
+
+    An event whose key was used before has the id of the first one. Raises `Conflict` when that had another
+    body; then nothing of the batch is stored, and the transaction is alive.
+    """
+    rows: dict[tuple[str, str | UUID], Event] = {}
+    for event in batch:
+        _same(event, rows.setdefault(_identity(event), event).body_hash)
+    if not rows:
+        return []
+    stored = _insert(conn, list(rows.values()), to_outbox)
+    for event in rows.values():
+        try:
+            _same(event, stored[_identity(event)][1])
+        except Conflict:
+            _take_back(conn, [e for e in rows.values() if stored[_identity(e)][0] == e.id], to_outbox)
+            raise
+    return [stored[_identity(event)][0] for event in batch]
+
+
+def _identity(event: Event) -> tuple[str, str | UUID]:
+    return event.tenant, event.key or event.id
+
+
+def _same(event: Event, body_hash: str) -> None:
+    if body_hash != event.body_hash:
+        raise Conflict(
+            f"key {event.key!r} already stands for another event of tenant {event.tenant!r}: the same key must "
+            "come with the same body; use a new key for a new fact"
+        )
+
+
+def _insert(
+    conn: object, batch: list[Event], to_outbox: bool
+) -> dict[tuple[str, str | UUID], tuple[UUID, str]]:
+    """The id and body hash that now stand for each event."""
+    # Sorted by key: transactions that insert the same keys wait for one another in one order only.
+    rows = [
+        _row(event, to_outbox) for event in sorted(batch, key=lambda e: (e.tenant, e.key or "", e.id.bytes))
+    ]
+
+    def build(made_for: Dialect) -> tuple[sa.Executable, Mapping[str, Any]]:
+        if len(rows) == 1:
+            return _insert_one(made_for.name, to_outbox), rows[0]
+        return _insert_all(made_for, to_outbox, rows), {}
+
+    stored = {}
+    for tenant, id, key, body_hash in host.execute(conn, build):
+        event_id = id if isinstance(id, UUID) else UUID(id)
+        stored[(tenant, key or event_id)] = (event_id, body_hash)
+    return stored
+
+
+def _row(event: Event, to_outbox: bool) -> dict[str, Any]:
+    row = {name: getattr(event, name) for name in EMISSION}
+    row["to"] = audience_json(event.to)
+    row["severity"] = None if event.severity is None else int(event.severity)
+    if not to_outbox:
+        row["due_at"] = event.at
+    return row
+
+
+@cache
+def _insert_one(dialect_name: str, to_outbox: bool) -> sa.Insert:
+    table = outbox if to_outbox else events
+    names = EMISSION if to_outbox else (*EMISSION, "due_at")
+    return _or_first(
+        _dialect_insert(dialect_name, table).values(
+            {name: sa.bindparam(name, type_=table.c[name].type) for name in names}
+        )
+    )
+
+
+def _insert_all(made_for: Dialect, to_outbox: bool, rows: Sequence[Mapping[str, Any]]) -> sa.Insert:
+    table = outbox if to_outbox else events
+    names = list(rows[0])
+    batch = dialect.batch(
+        made_for, {name: table.c[name].type for name in names}, [list(row.values()) for row in rows]
+    )
+    return _or_first(
+        _dialect_insert(made_for.name, table).from_select(names, sa.select(*batch.c).where(sa.true()))
+    )
+
+
+def _dialect_insert(name: str, table: sa.Table) -> Any:
+    return postgresql.insert(table) if name == "postgresql" else sqlite_dialect.insert(table)
+
+
+def _or_first(insert: Any) -> sa.Insert:
+    """On a used key, touch the first row so that it is returned: an error would end a host's transaction."""
+    table = insert.table
+    statement: sa.Insert = insert.on_conflict_do_update(
+        index_elements=[table.c.tenant, table.c.key],
+        index_where=sa.text("key IS NOT NULL"),
+        set_={"key": insert.excluded.key},
+    ).returning(table.c.tenant, table.c.id, table.c.key, table.c.body_hash)
+    return statement
+
+
+def _take_back(conn: object, inserted: Sequence[Event], to_outbox: bool) -> None:
+    if not inserted:
+        return
+    table = outbox if to_outbox else events
+    statement = (
+        sa.delete(table)
+        .where(table.c.tenant.in_({e.tenant for e in inserted}), table.c.id.in_([e.id for e in inserted]))
+        .returning(table.c.id)
+    )
+    host.execute(conn, lambda _: (statement, {}))

@@ -1,0 +1,522 @@
+"""The whole schema: see docs/schema.md."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from clarion.store.types import Instant, Json
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "clarion_addresses",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=True),
+        sa.Column("secret", sa.LargeBinary(), nullable=True),
+        sa.Column("gone_at", Instant(), nullable=True),
+        sa.Column("gone_reason", sa.Text(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_addresses")),
+    )
+    op.create_index(
+        "ix_clarion_addresses_value",
+        "clarion_addresses",
+        ["tenant", "recipient", "channel", "value"],
+        unique=True,
+    )
+    op.create_table(
+        "clarion_api_keys",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("prefix", sa.Text(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("scopes", Json(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("last_used_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_api_keys")),
+    )
+    op.create_index("ix_clarion_api_keys_hash", "clarion_api_keys", ["hash"], unique=True)
+    op.create_table(
+        "clarion_changes",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("row_id", sa.Uuid(), nullable=False),
+        sa.Column("body", Json(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_changes")),
+    )
+    op.create_index(
+        "ix_clarion_changes_number",
+        "clarion_changes",
+        ["n"],
+        unique=True,
+        postgresql_where=sa.text("n IS NOT NULL"),
+        sqlite_where=sa.text("n IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_changes_recipient",
+        "clarion_changes",
+        ["tenant", "recipient", "n"],
+        unique=False,
+        postgresql_where=sa.text("n IS NOT NULL"),
+        sqlite_where=sa.text("n IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_changes_unnumbered",
+        "clarion_changes",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("n IS NULL"),
+        sqlite_where=sa.text("n IS NULL"),
+    )
+    op.create_table(
+        "clarion_conditions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("condition", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("severity", sa.SmallInteger(), nullable=False),
+        sa.Column("opened_at", Instant(), nullable=False),
+        sa.Column("repeats", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("last_at", Instant(), nullable=False),
+        sa.Column("escalate_at", Instant(), nullable=True),
+        sa.Column("resolved_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_conditions")),
+    )
+    op.create_index(
+        "ix_clarion_conditions_escalate",
+        "clarion_conditions",
+        ["escalate_at"],
+        unique=False,
+        postgresql_where=sa.text("resolved_at IS NULL AND escalate_at IS NOT NULL"),
+        sqlite_where=sa.text("resolved_at IS NULL AND escalate_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_conditions_open",
+        "clarion_conditions",
+        ["tenant", "condition"],
+        unique=True,
+        postgresql_where=sa.text("resolved_at IS NULL"),
+        sqlite_where=sa.text("resolved_at IS NULL"),
+    )
+    op.create_table(
+        "clarion_deliveries",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("notification_id", sa.Uuid(), nullable=True),
+        sa.Column("digest_id", sa.Uuid(), nullable=True),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("address_id", sa.Uuid(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.CheckConstraint(
+            "(notification_id IS NULL) <> (digest_id IS NULL)", name=op.f("ck_clarion_deliveries_one_origin")
+        ),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_deliveries")),
+    )
+    op.create_index(
+        "ix_clarion_deliveries_digest",
+        "clarion_deliveries",
+        ["tenant", "digest_id"],
+        unique=True,
+        postgresql_where=sa.text("digest_id IS NOT NULL"),
+        sqlite_where=sa.text("digest_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_deliveries_notification",
+        "clarion_deliveries",
+        ["tenant", "notification_id", "channel", "address_id"],
+        unique=True,
+        postgresql_where=sa.text("notification_id IS NOT NULL"),
+        sqlite_where=sa.text("notification_id IS NOT NULL"),
+    )
+    op.create_table(
+        "clarion_digest_members",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("digest_id", sa.Uuid(), nullable=False),
+        sa.Column("notification_id", sa.Uuid(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant", "digest_id", "notification_id", name=op.f("pk_clarion_digest_members")
+        ),
+    )
+    op.create_index(
+        "ix_clarion_digest_members_notification",
+        "clarion_digest_members",
+        ["tenant", "notification_id"],
+        unique=False,
+    )
+    op.create_table(
+        "clarion_digests",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("opened_at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_digests")),
+    )
+    op.create_index(
+        "ix_clarion_digests_open",
+        "clarion_digests",
+        ["tenant", "recipient", "channel", "key"],
+        unique=True,
+        postgresql_where=sa.text("closed_at IS NULL"),
+        sqlite_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_table(
+        "clarion_event_types",
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("category", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("severity", sa.SmallInteger(), nullable=False),
+        sa.Column("channels", Json(), nullable=False),
+        sa.Column("required", sa.Boolean(), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("options", Json(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("declared_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("code", name=op.f("pk_clarion_event_types")),
+    )
+    op.create_table(
+        "clarion_events",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("emitted_at", Instant(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("thread", sa.Text(), nullable=True),
+        sa.Column("to", Json(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=True),
+        sa.Column("severity", sa.SmallInteger(), nullable=True),
+        sa.Column("key", sa.Text(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("tags", Json(), nullable=False),
+        sa.Column("channels", Json(), nullable=True),
+        sa.Column("data", Json(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=True),
+        sa.Column("expires_at", Instant(), nullable=True),
+        sa.Column("correlation_id", sa.Text(), nullable=False),
+        sa.Column("body_hash", sa.Text(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("walks", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("failures", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("losses", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("withdrawn_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_events")),
+    )
+    op.create_index(
+        "ix_clarion_events_due",
+        "clarion_events",
+        ["tenant", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL AND losses = 0"),
+        sqlite_where=sa.text("due_at IS NOT NULL AND losses = 0"),
+    )
+    op.create_index(
+        "ix_clarion_events_key",
+        "clarion_events",
+        ["tenant", "key"],
+        unique=True,
+        postgresql_where=sa.text("key IS NOT NULL"),
+        sqlite_where=sa.text("key IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_events_lost",
+        "clarion_events",
+        ["due_at"],
+        unique=False,
+        postgresql_where=sa.text("due_at IS NOT NULL AND losses > 0"),
+        sqlite_where=sa.text("due_at IS NOT NULL AND losses > 0"),
+    )
+    op.create_index(
+        "ix_clarion_events_subject",
+        "clarion_events",
+        ["tenant", "subject"],
+        unique=False,
+        postgresql_where=sa.text("subject IS NOT NULL"),
+        sqlite_where=sa.text("subject IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_events_thread",
+        "clarion_events",
+        ["tenant", "thread"],
+        unique=False,
+        postgresql_where=sa.text("thread IS NOT NULL"),
+        sqlite_where=sa.text("thread IS NOT NULL"),
+    )
+    op.create_table(
+        "clarion_notifications",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("severity", sa.SmallInteger(), nullable=False),
+        sa.Column("question", sa.Integer(), nullable=False),
+        sa.Column("visible", sa.Boolean(), nullable=False),
+        sa.Column("gates", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("verdicts", Json(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("seen_at", Instant(), nullable=True),
+        sa.Column("read_at", Instant(), nullable=True),
+        sa.Column("done_at", Instant(), nullable=True),
+        sa.Column("saved_at", Instant(), nullable=True),
+        sa.Column("snoozed_until", Instant(), nullable=True),
+        sa.Column("resolved_at", Instant(), nullable=True),
+        sa.Column("withdrawn_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_notifications")),
+    )
+    op.create_index(
+        "ix_clarion_notifications_event",
+        "clarion_notifications",
+        ["tenant", "event_id", "recipient"],
+        unique=True,
+    )
+    op.create_index(
+        "ix_clarion_notifications_gates",
+        "clarion_notifications",
+        ["tenant", "id"],
+        unique=False,
+        postgresql_where=sa.text("gates <> 0"),
+        sqlite_where=sa.text("gates <> 0"),
+    )
+    op.create_index(
+        "ix_clarion_notifications_inbox",
+        "clarion_notifications",
+        ["tenant", "recipient", "id"],
+        unique=False,
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL"),
+    )
+    op.create_index(
+        "ix_clarion_notifications_unread",
+        "clarion_notifications",
+        ["tenant", "recipient"],
+        unique=False,
+        postgresql_where=sa.text("visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"),
+        sqlite_where=sa.text("visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"),
+    )
+    op.create_table(
+        "clarion_outcomes",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("claim", sa.Integer(), nullable=False),
+        sa.Column("attempt", sa.SmallInteger(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("result", sa.Text(), nullable=False),
+        sa.Column("final", sa.Boolean(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("duration_ms", sa.Integer(), nullable=True),
+        sa.Column("receipt", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "result IN ('sent', 'retry', 'failed', 'down', 'given_back', 'held', 'lost', 'cancelled', 'suppressed')",
+            name=op.f("ck_clarion_outcomes_result"),
+        ),
+        sa.PrimaryKeyConstraint("tenant", "delivery_id", "claim", name=op.f("pk_clarion_outcomes")),
+    )
+    op.create_index(
+        "ix_clarion_outcomes_failed",
+        "clarion_outcomes",
+        ["tenant", "at"],
+        unique=False,
+        postgresql_where=sa.text("final AND result = 'failed'"),
+        sqlite_where=sa.text("final AND result = 'failed'"),
+    )
+    op.create_table(
+        "clarion_pauses",
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=True),
+        sa.Column("detail", sa.Text(), nullable=True),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.Column("probes", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.PrimaryKeyConstraint("provider", name=op.f("pk_clarion_pauses")),
+    )
+    op.create_table(
+        "clarion_preference_changes",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=True),
+        sa.Column("before", Json(), nullable=True),
+        sa.Column("after", Json(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_preference_changes")),
+    )
+    op.create_index(
+        "ix_clarion_preference_changes_recipient",
+        "clarion_preference_changes",
+        ["tenant", "recipient"],
+        unique=False,
+    )
+    op.create_table(
+        "clarion_preferences",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), server_default="*", nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=True),
+        sa.Column("channels", Json(), nullable=True),
+        sa.Column("min_severity", sa.SmallInteger(), nullable=True),
+        sa.Column("mode", sa.Text(), nullable=True),
+        sa.Column("changed_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant", "recipient", "scope", "channel", name=op.f("pk_clarion_preferences")
+        ),
+    )
+    op.create_table(
+        "clarion_questions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
+        sa.Column("question", Json(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "event_id", "n", name=op.f("pk_clarion_questions")),
+    )
+    op.create_table(
+        "clarion_queue",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("priority", sa.SmallInteger(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.Column("claims", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("losses", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("cancelled", sa.Boolean(), server_default=sa.text("FALSE"), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "delivery_id", name=op.f("pk_clarion_queue")),
+        postgresql_with={
+            "fillfactor": 50,
+            "autovacuum_vacuum_scale_factor": 0.02,
+            "autovacuum_vacuum_threshold": 1000,
+            "autovacuum_vacuum_cost_delay": 0,
+        },
+    )
+    op.create_index(
+        "ix_clarion_queue_due",
+        "clarion_queue",
+        ["channel", "lane", "priority", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("losses = 0"),
+        sqlite_where=sa.text("losses = 0"),
+    )
+    op.create_index(
+        "ix_clarion_queue_lost",
+        "clarion_queue",
+        ["channel", "due_at"],
+        unique=False,
+        postgresql_where=sa.text("losses > 0"),
+        sqlite_where=sa.text("losses > 0"),
+    )
+    op.create_table(
+        "clarion_recipients",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("locale", sa.Text(), nullable=True),
+        sa.Column("time_zone", sa.Text(), server_default="UTC", nullable=False),
+        sa.Column("active", sa.Boolean(), server_default=sa.text("TRUE"), nullable=False),
+        sa.Column("enabled", sa.Boolean(), server_default=sa.text("TRUE"), nullable=False),
+        sa.Column("silent_until", Instant(), nullable=True),
+        sa.Column("quiet_hours", Json(), nullable=True),
+        sa.Column("filters", Json(), nullable=True),
+        sa.Column("roles", Json(), nullable=True),
+        sa.Column("last_active_at", Instant(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("updated_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_recipients")),
+    )
+    op.create_table(
+        "clarion_schedules",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("cron", sa.Text(), nullable=False),
+        sa.Column("time_zone", sa.Text(), nullable=False),
+        sa.Column("event", Json(), nullable=False),
+        sa.Column("next_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "name", name=op.f("pk_clarion_schedules")),
+    )
+    op.create_index(
+        "ix_clarion_schedules_next",
+        "clarion_schedules",
+        ["next_at"],
+        unique=False,
+        postgresql_where=sa.text("next_at IS NOT NULL"),
+        sqlite_where=sa.text("next_at IS NOT NULL"),
+    )
+    op.create_table(
+        "clarion_silences",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("matches", Json(), nullable=False),
+        sa.Column("author", sa.Text(), nullable=False),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("starts_at", Instant(), nullable=False),
+        sa.Column("ends_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_silences")),
+    )
+    op.create_index("ix_clarion_silences_ends", "clarion_silences", ["tenant", "ends_at"], unique=False)
+    op.create_table(
+        "clarion_slots",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("severity", sa.SmallInteger(), nullable=False),
+        sa.Column("n", sa.SmallInteger(), nullable=False),
+        sa.Column("holder", sa.Uuid(), nullable=False),
+        sa.Column("taken_at", Instant(), nullable=False),
+        sa.Column("sent_at", Instant(), nullable=True),
+        sa.Column("blocked", sa.Uuid(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "recipient", "key", "severity", "n", name=op.f("pk_clarion_slots")),
+    )
+    op.create_index("ix_clarion_slots_holder", "clarion_slots", ["tenant", "holder"], unique=False)
+    op.create_table(
+        "clarion_subscriptions",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("level", sa.Text(), server_default="all", nullable=False),
+        sa.Column("muted_until", Instant(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.CheckConstraint(
+            "level IN ('all', 'participating', 'mentions', 'none')",
+            name=op.f("ck_clarion_subscriptions_level"),
+        ),
+        sa.PrimaryKeyConstraint("tenant", "topic", "recipient", name=op.f("pk_clarion_subscriptions")),
+    )
+    op.create_index(
+        "ix_clarion_subscriptions_recipient", "clarion_subscriptions", ["tenant", "recipient"], unique=False
+    )
+    op.create_table(
+        "clarion_type_channels",
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("enabled_since", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("type", "channel", name=op.f("pk_clarion_type_channels")),
+    )

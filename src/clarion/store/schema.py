@@ -1,0 +1,530 @@
+"""Every table of Clarion. `docs/schema.md` explains them and keeps the measurements.
+
+`tenant` leads every key of a tenant's data; `event_types`, `type_channels` and `pauses` belong to the whole
+installation. There are no foreign keys: each would cost a look-up per row on the hottest inserts; rows are
+only ever removed by retention, from the leaves up.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+
+from clarion.store.types import Instant, Json
+
+PREFIX = "clarion_"
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# A row that is inserted, claimed and deleted within seconds: room for HOT updates, and vacuumed early.
+_HOT_TABLE = {
+    "fillfactor": 50,
+    "autovacuum_vacuum_scale_factor": 0.02,
+    "autovacuum_vacuum_threshold": 1000,
+    "autovacuum_vacuum_cost_delay": 0,
+}
+
+
+def _key(*columns: str) -> PrimaryKeyConstraint:
+    return PrimaryKeyConstraint(*columns)
+
+
+def _index(name: str, *columns: Column[object], unique: bool = False, where: str | None = None) -> Index:
+    condition = None if where is None else text(where)
+    return Index(
+        f"ix_{PREFIX}{name}", *columns, unique=unique, postgresql_where=condition, sqlite_where=condition
+    )
+
+
+def _emission() -> list[Column[object]]:
+    """What `emit` writes: the same columns in `events` and in an `outbox` in another database."""
+    return [
+        Column("tenant", Text, nullable=False),
+        Column("id", Uuid, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("emitted_at", Instant, nullable=False),
+        Column("at", Instant, nullable=False),
+        Column("actor", Text),
+        Column("subject", Text),
+        Column("thread", Text),
+        Column("to", Json, nullable=False),
+        Column("topic", Text),
+        Column("severity", SmallInteger),
+        Column("key", Text),
+        Column("condition", Text),
+        Column("tags", Json, nullable=False),
+        Column("channels", Json),
+        Column("data", Json, nullable=False),
+        Column("url", Text),
+        Column("expires_at", Instant),
+        Column("correlation_id", Text, nullable=False),
+        Column("body_hash", Text, nullable=False),
+    ]
+
+
+# ── What happened ────────────────────────────────────────────────────────────────────────────────────────
+
+# The event, and how far its fan-out is. `due_at` is when to walk on; NULL when all have been decided on.
+events = Table(
+    PREFIX + "events",
+    metadata,
+    *_emission(),
+    Column("due_at", Instant),
+    Column("lease_until", Instant),
+    Column("walks", Integer, nullable=False, server_default=text("0")),  # claims so far; fences late pages
+    Column(
+        "failures", SmallInteger, nullable=False, server_default=text("0")
+    ),  # the application's code raised
+    Column("losses", SmallInteger, nullable=False, server_default=text("0")),  # its process died
+    Column("cursor", Text),  # the last topic subscriber decided on
+    Column("failure", Text),  # why the walk was given up
+    Column("withdrawn_at", Instant),
+    _key("tenant", "id"),
+)
+_index("events_key", events.c.tenant, events.c.key, unique=True, where="key IS NOT NULL")
+_index("events_due", events.c.tenant, events.c.due_at, where="due_at IS NOT NULL AND losses = 0")
+_index("events_lost", events.c.due_at, where="due_at IS NOT NULL AND losses > 0")
+_index("events_subject", events.c.tenant, events.c.subject, where="subject IS NOT NULL")
+_index("events_thread", events.c.tenant, events.c.thread, where="thread IS NOT NULL")
+
+# A state of the world that an event opened; unique only while it is open.
+conditions = Table(
+    PREFIX + "conditions",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("condition", Text, nullable=False),
+    Column("event_id", Uuid, nullable=False),  # the one that opened it
+    Column("severity", SmallInteger, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("repeats", Integer, nullable=False, server_default=text("0")),
+    Column("last_at", Instant, nullable=False),
+    Column("escalate_at", Instant),
+    Column("resolved_at", Instant),
+    _key("tenant", "id"),
+)
+_index(
+    "conditions_open", conditions.c.tenant, conditions.c.condition, unique=True, where="resolved_at IS NULL"
+)
+_index(
+    "conditions_escalate", conditions.c.escalate_at, where="resolved_at IS NULL AND escalate_at IS NOT NULL"
+)
+
+# Events that recur; upkeep emits one when `next_at` has come.
+schedules = Table(
+    PREFIX + "schedules",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("event", Json, nullable=False),
+    Column("next_at", Instant),
+    _key("tenant", "name"),
+)
+_index("schedules_next", schedules.c.next_at, where="next_at IS NOT NULL")
+
+# ── What is known of people ──────────────────────────────────────────────────────────────────────────────
+
+recipients = Table(
+    PREFIX + "recipients",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("name", Text),
+    Column("locale", Text),
+    Column("time_zone", Text, nullable=False, server_default="UTC"),
+    Column("active", Boolean, nullable=False, server_default=text("TRUE")),
+    Column("enabled", Boolean, nullable=False, server_default=text("TRUE")),  # the global switch
+    Column("silent_until", Instant),
+    Column("quiet_hours", Json),
+    Column("filters", Json),  # tags to include, then to exclude
+    Column("roles", Json),
+    Column("last_active_at", Instant),
+    Column("created_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _key("tenant", "id"),
+)
+
+# Where a recipient is reached. A one-off address is its own recipient: `email:a@b.test`.
+addresses = Table(
+    PREFIX + "addresses",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("locale", Text),
+    Column("secret", LargeBinary),  # encrypted
+    Column("gone_at", Instant),
+    Column("gone_reason", Text),
+    Column("created_at", Instant, nullable=False),
+    _key("tenant", "id"),
+)
+_index(
+    "addresses_value",
+    addresses.c.tenant,
+    addresses.c.recipient,
+    addresses.c.channel,
+    addresses.c.value,
+    unique=True,
+)
+
+preferences = Table(
+    PREFIX + "preferences",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("scope", Text, nullable=False),  # "type:…", "category:…" or "*"
+    Column("channel", Text, nullable=False, server_default="*"),
+    Column("enabled", Boolean),
+    Column("channels", Json),
+    Column("min_severity", SmallInteger),
+    Column("mode", Text),
+    Column("changed_at", Instant, nullable=False),
+    _key("tenant", "recipient", "scope", "channel"),
+)
+
+preference_changes = Table(
+    PREFIX + "preference_changes",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text),
+    Column("before", Json),
+    Column("after", Json),
+    _key("tenant", "id"),
+)
+_index("preference_changes_recipient", preference_changes.c.tenant, preference_changes.c.recipient)
+
+# Who follows a topic, and how closely: a thread is a topic too.
+subscriptions = Table(
+    PREFIX + "subscriptions",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("level", Text, nullable=False, server_default="all"),
+    Column("muted_until", Instant),
+    Column("reason", Text),
+    Column("created_at", Instant, nullable=False),
+    _key("tenant", "topic", "recipient"),
+    CheckConstraint("level IN ('all', 'participating', 'mentions', 'none')", name="level"),
+)
+_index("subscriptions_recipient", subscriptions.c.tenant, subscriptions.c.recipient)
+
+# ── What was decided ─────────────────────────────────────────────────────────────────────────────────────
+
+# One event for one recipient. `verdicts` holds what was not "pass"; `gates` has a bit for each gate in it.
+notifications = Table(
+    PREFIX + "notifications",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("question", Integer, nullable=False),
+    Column("visible", Boolean, nullable=False),
+    Column("gates", BigInteger, nullable=False, server_default=text("0")),
+    Column("verdicts", Json),
+    Column("created_at", Instant, nullable=False),
+    Column("seen_at", Instant),
+    Column("read_at", Instant),
+    Column("done_at", Instant),
+    Column("saved_at", Instant),
+    Column("snoozed_until", Instant),
+    Column("resolved_at", Instant),
+    Column("withdrawn_at", Instant),
+    _key("tenant", "id"),
+)
+UNREAD = "visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"
+_index(
+    "notifications_event",
+    notifications.c.tenant,
+    notifications.c.event_id,
+    notifications.c.recipient,
+    unique=True,
+)
+_index(
+    "notifications_inbox",
+    notifications.c.tenant,
+    notifications.c.recipient,
+    notifications.c.id,
+    where="visible AND withdrawn_at IS NULL",
+)
+_index("notifications_unread", notifications.c.tenant, notifications.c.recipient, where=UNREAD)
+_index("notifications_gates", notifications.c.tenant, notifications.c.id, where="gates <> 0")
+
+# What a gate was asked, once per distinct question of an event: `explain` decides it again.
+questions = Table(
+    PREFIX + "questions",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("question", Json, nullable=False),
+    _key("tenant", "event_id", "n"),
+)
+
+# A place in a cooldown (n = 0) or throttle (n < limit) window. Taken while its holder waits, is being
+# sent, or was sent within the window. `blocked` is the newest notification that it stopped.
+slots = Table(
+    PREFIX + "slots",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("n", SmallInteger, nullable=False),
+    Column("holder", Uuid, nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("blocked", Uuid),
+    _key("tenant", "recipient", "key", "severity", "n"),
+)
+_index("slots_holder", slots.c.tenant, slots.c.holder)
+
+# Many notifications for one delivery. Unique while open; locked while members join.
+digests = Table(
+    PREFIX + "digests",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    _key("tenant", "id"),
+)
+_index(
+    "digests_open",
+    digests.c.tenant,
+    digests.c.recipient,
+    digests.c.channel,
+    digests.c.key,
+    unique=True,
+    where="closed_at IS NULL",
+)
+
+digest_members = Table(
+    PREFIX + "digest_members",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("digest_id", Uuid, nullable=False),
+    Column("notification_id", Uuid, nullable=False),
+    _key("tenant", "digest_id", "notification_id"),
+)
+_index("digest_members_notification", digest_members.c.tenant, digest_members.c.notification_id)
+
+# ── What is sent: what it is · what is left to do · what happened ────────────────────────────────────────
+
+# Inserted once, never changed. The sender reads the address's current value.
+deliveries = Table(
+    PREFIX + "deliveries",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("notification_id", Uuid),
+    Column("digest_id", Uuid),
+    Column("channel", Text, nullable=False),
+    Column("address_id", Uuid, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),  # the type's max_age, from when it was due
+    _key("tenant", "id"),
+    CheckConstraint("(notification_id IS NULL) <> (digest_id IS NULL)", name="one_origin"),
+)
+_index(
+    "deliveries_notification",
+    deliveries.c.tenant,
+    deliveries.c.notification_id,
+    deliveries.c.channel,
+    deliveries.c.address_id,
+    unique=True,
+    where="notification_id IS NOT NULL",
+)
+_index(
+    "deliveries_digest",
+    deliveries.c.tenant,
+    deliveries.c.digest_id,
+    unique=True,
+    where="digest_id IS NOT NULL",
+)
+
+# What waits or is being sent, and nothing else. `lease_until` is in no index, so that a claim is a HOT
+# update; `claims` grows with each claim and fences late settling. Rows that have lost a lease stand in an
+# index of their own: they are claimed alone.
+queue = Table(
+    PREFIX + "queue",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("delivery_id", Uuid, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("lease_until", Instant),
+    Column("claims", Integer, nullable=False, server_default=text("0")),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("losses", SmallInteger, nullable=False, server_default=text("0")),
+    Column("cancelled", Boolean, nullable=False, server_default=text("FALSE")),
+    _key("tenant", "delivery_id"),
+    postgresql_with=_HOT_TABLE,
+)
+_index("queue_due", queue.c.channel, queue.c.lane, queue.c.priority, queue.c.due_at, where="losses = 0")
+_index("queue_lost", queue.c.channel, queue.c.due_at, where="losses > 0")
+
+RESULTS = ("sent", "retry", "failed", "down", "given_back", "held", "lost", "cancelled", "suppressed")
+
+# One row per claim that ended, exactly one of them final.
+outcomes = Table(
+    PREFIX + "outcomes",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("delivery_id", Uuid, nullable=False),
+    Column("claim", Integer, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("final", Boolean, nullable=False),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("duration_ms", Integer),
+    Column("receipt", Text),
+    _key("tenant", "delivery_id", "claim"),
+    CheckConstraint("result IN ({})".format(", ".join(f"'{r}'" for r in RESULTS)), name="result"),
+)
+_index("outcomes_failed", outcomes.c.tenant, outcomes.c.at, where="final AND result = 'failed'")
+
+# ── What operators and the application declare ───────────────────────────────────────────────────────────
+
+event_types = Table(
+    PREFIX + "event_types",
+    metadata,
+    Column("code", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("severity", SmallInteger, nullable=False),
+    Column("channels", Json, nullable=False),
+    Column("required", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("options", Json, nullable=False),
+    Column("version", Text, nullable=False),  # of the application, in a form that sorts
+    Column("declared_at", Instant, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+    _key("code"),
+)
+
+# Since when a type may go out on a channel: what was emitted before is history, and is not sent.
+type_channels = Table(
+    PREFIX + "type_channels",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("enabled_since", Instant, nullable=False),
+    _key("type", "channel"),
+)
+
+silences = Table(
+    PREFIX + "silences",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("matches", Json, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("comment", Text, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    _key("tenant", "id"),
+)
+_index("silences_ends", silences.c.tenant, silences.c.ends_at)
+
+# A provider, or a destination, that is not tried before `until`.
+pauses = Table(
+    PREFIX + "pauses",
+    metadata,
+    Column("provider", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("code", Text),
+    Column("detail", Text),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("probes", Integer, nullable=False, server_default=text("0")),
+    _key("provider"),
+)
+
+api_keys = Table(
+    PREFIX + "api_keys",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("revoked_at", Instant),
+    Column("last_used_at", Instant),
+    _key("tenant", "id"),
+)
+_index("api_keys_hash", api_keys.c.hash, unique=True)
+
+# ── What others follow ───────────────────────────────────────────────────────────────────────────────────
+
+# The change feed. Written unnumbered; one sequencer at a time numbers what is committed.
+changes = Table(
+    PREFIX + "changes",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("n", BigInteger),
+    Column("at", Instant, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("recipient", Text),
+    Column("row_id", Uuid, nullable=False),
+    Column("body", Json),
+    _key("tenant", "id"),
+)
+_index("changes_number", changes.c.n, unique=True, where="n IS NOT NULL")
+_index("changes_unnumbered", changes.c.id, where="n IS NULL")
+_index("changes_recipient", changes.c.tenant, changes.c.recipient, changes.c.n, where="n IS NOT NULL")
+
+# ── In the application's own database, where that is another one ─────────────────────────────────────────
+
+outbox_metadata = MetaData(naming_convention=metadata.naming_convention)
+outbox = Table(PREFIX + "outbox", outbox_metadata, *_emission(), _key("tenant", "id"))
+Index(
+    f"ix_{PREFIX}outbox_key",
+    outbox.c.tenant,
+    outbox.c.key,
+    unique=True,
+    postgresql_where=text("key IS NOT NULL"),
+    sqlite_where=text("key IS NOT NULL"),
+)
