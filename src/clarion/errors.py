@@ -17,10 +17,23 @@ ClarionError
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 from datetime import timedelta
 
 DETAIL_LIMIT = 500
+NAME_LIMIT = 80
+
+_repr = reprlib.Repr()
+_repr.maxstring = _repr.maxother = NAME_LIMIT
+
+
+def shown(value: object) -> str:
+    """`value` as a message shows it: bounded, whatever its size, depth or type."""
+    try:
+        return _repr.repr(value)
+    except ValueError:  # Python refuses to write integers of thousands of digits
+        return f"a very large {type(value).__name__}"
 
 
 class ClarionError(Exception):
@@ -36,6 +49,7 @@ class UnknownName(InvalidInput):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         names = sorted(known)
+        name = name if len(name) <= NAME_LIMIT else f"{name[:NAME_LIMIT]}…"
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         self.nearest = close[0] if close else None
         if self.nearest:

@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, TypedDict, cast
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
 from uuid import UUID
 
 from clarion import clock, ids
-from clarion.errors import InvalidInput, UnknownName
+from clarion.errors import InvalidInput, UnknownName, shown
 from clarion.recipient import Address
 from clarion.severity import Severity
 
@@ -23,6 +23,8 @@ URL_LIMIT = 2000
 DATA_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
 LIST_LIMIT = 10_000
+TOO_LARGE = f"data is more than {DATA_LIMIT:,} bytes of JSON; store it elsewhere and put a link in `url`"
+NAMES_LIMIT = 100
 DEFAULT_TENANT = "default"
 
 # C0 and C1 controls, line and paragraph separators, lone surrogates: none has a place in a name.
@@ -105,7 +107,7 @@ def make(type: str, fields: EventFields) -> Event:
         condition=_text("condition", fields.get("condition")),
         tags=_names("tags", fields.get("tags", ())),
         channels=None if channels is None else _names("channels", channels),
-        data=fields.get("data", {}),
+        data=_data(fields.get("data", {})),
         url=_url(fields.get("url")),
         expires_at=_instant("expires_at", fields.get("expires_at")),
         correlation_id=_text("correlation_id", fields.get("correlation_id")) or str(event_id),
@@ -120,7 +122,7 @@ def make(type: str, fields: EventFields) -> Event:
 
 def dump(value: object) -> str:
     """`value` as JSON text that every database and reader takes; raises `InvalidInput`."""
-    _check_depth(value)
+    _check_shape(value)
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
         size = len(text.encode())
@@ -131,9 +133,7 @@ def dump(value: object) -> str:
     if "\\u0000" in text and "\x00" in _all_text(value):
         raise InvalidInput("data holds a NUL character (U+0000), which PostgreSQL cannot store; remove it")
     if size > DATA_LIMIT:
-        raise InvalidInput(
-            f"data is {size:,} bytes of JSON, more than {DATA_LIMIT:,}; store it elsewhere and put a link in `url`"
-        )
+        raise InvalidInput(TOO_LARGE)
     return text
 
 
@@ -157,18 +157,21 @@ def _who_json(who: str | Address) -> str | dict[str, str | None]:
 
 
 def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) -> str:
-    """What two emits with one key must share to be the same event: everything but id and time of emission."""
+    """What two emits with one key must share to be the same event: everything but id and time of emission.
+
+    Where order says nothing it counts for nothing: a set is walked in another order by every process.
+    """
     body = [
         event.type,
         event.actor,
         event.subject,
         event.thread,
-        audience_json(event.to),
+        audience_json(tuple((reason, _in_order(people)) for reason, people in event.to)),
         event.topic,
         event.severity,
         event.condition,
-        event.tags,
-        event.channels,
+        sorted(set(event.tags)),
+        None if event.channels is None else sorted(set(event.channels)),
         event.url,
         at and at.isoformat(),
         event.expires_at and event.expires_at.isoformat(),
@@ -179,11 +182,28 @@ def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) ->
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
+def _in_order(people: Iterable[str | Address]) -> tuple[str | Address, ...]:
+    """Each once, ids before addresses."""
+
+    def place(who: str | Address) -> tuple[str, ...]:
+        return ("", who) if isinstance(who, str) else (who.channel, who.value, who.locale or "")
+
+    return tuple(sorted(set(people), key=place))
+
+
+def _data(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"data must be an object with named values, got {shown(value)}")
+    return value
+
+
 def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:
-    if value is None:
-        return None
+    return None if value is None else _required_text(field, value, limit)
+
+
+def _required_text(field: str, value: object, limit: int = TEXT_LIMIT) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{field} must be text, got {value!r}")
+        raise InvalidInput(f"{field} must be text, got {shown(value)}")
     if not value.strip():
         raise InvalidInput(f"{field} is empty; leave it out instead")
     if len(value) > limit:
@@ -207,25 +227,33 @@ def _instant(field: str, value: object) -> datetime | None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise InvalidInput(
-            f"{field} must be an aware datetime, such as datetime.now(timezone.utc), got {value!r}"
+            f"{field} must be an aware datetime, such as datetime.now(timezone.utc), got {shown(value)}"
         )
-    return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{field} {value.isoformat()} is outside the years 1 to 9999 in UTC") from None
 
 
 def _names(field: str, values: object) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
-        raise InvalidInput(f"{field} must be a list of texts, got {values!r}")
-    return tuple(cast(str, _text(field, value)) for value in values)
+        raise InvalidInput(f"{field} must be a list of texts, got {shown(values)}")
+    names = tuple(_required_text(field, value) for value in values)
+    if len(names) > NAMES_LIMIT:
+        raise InvalidInput(f"{field} names {len(names):,}, at most {NAMES_LIMIT}")
+    return names
 
 
 def _audience(to: object) -> To:
     if to is None:
         return ()
     if isinstance(to, str | Address):
-        raise InvalidInput(f"to must be a list, or reasons with lists ({{'author': ['bob']}}), got {to!r}")
+        raise InvalidInput(
+            f"to must be a list, or reasons with lists ({{'author': ['bob']}}), got {shown(to)}"
+        )
     reasons: Mapping[Any, Any] = to if isinstance(to, Mapping) else {"direct": to}
     audience = tuple(
-        (cast(str, _text("reason", reason)), _people(reason, people)) for reason, people in reasons.items()
+        (_required_text("reason", reason), _people(reason, people)) for reason, people in reasons.items()
     )
     count = sum(len(people) for _, people in audience)
     if count > LIST_LIMIT:
@@ -237,28 +265,50 @@ def _audience(to: object) -> To:
 
 def _people(reason: object, people: object) -> tuple[str | Address, ...]:
     if isinstance(people, str | Address) or not isinstance(people, Iterable):
-        raise InvalidInput(f"to[{reason!r}] must be a list of recipient ids or addresses, got {people!r}")
+        raise InvalidInput(
+            f"to[{reason!r}] must be a list of recipient ids or addresses, got {shown(people)}"
+        )
+    field = f"to[{reason!r}]"
     return tuple(
-        who if isinstance(who, Address) else cast(str, _text(f"to[{reason!r}]", who)) for who in people
+        _address(field, who) if isinstance(who, Address) else _required_text(field, who) for who in people
     )
 
 
-def _check_depth(value: object) -> None:
-    """Walks without recursion, so that depth itself cannot harm."""
-    level = [value]
+def _address(field: str, address: Address) -> Address:
+    """Whether it can be stored; whether it can be sent to, its channel will say."""
+    _required_text(f"{field}: an address's channel", address.channel)
+    _required_text(f"{field}: an address's value", address.value, URL_LIMIT)
+    _text(f"{field}: an address's locale", address.locale)
+    return address
+
+
+def _check_shape(value: object) -> None:
+    """Refuses what is too deep or too large before anything is written, without recursion.
+
+    What a list holds many times is written many times, so everything counts where it stands, at the least
+    it can take in JSON: a value within another two bytes, with what separates it; a text or a name its length.
+    """
+    level, room = [value], DATA_LIMIT
     for _ in range(DEPTH_LIMIT + 1):
         below: list[object] = []
         for item in level:
-            if isinstance(item, Mapping):
+            if isinstance(item, str):
+                room -= len(item)
+            elif isinstance(item, int):
+                room -= max(item.bit_length() // 4 - 1, 0)
+            elif isinstance(item, Mapping):
                 for name in item:
                     if not isinstance(name, str):
-                        raise InvalidInput(f"data has the key {name!r}; keys must be text")
+                        raise InvalidInput(f"data has the key {shown(name)}; keys must be text")
+                    room -= len(name)
                 below.extend(item.values())
             elif isinstance(item, list | tuple):
                 below.extend(item)
+            if 2 * len(below) > room:
+                raise InvalidInput(TOO_LARGE)
         if not below:
             return
-        level = below
+        level, room = below, room - 2 * len(below)
     raise InvalidInput(f"data is nested deeper than {DEPTH_LIMIT} levels; flatten it")
 
 

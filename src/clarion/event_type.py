@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Any
 
-from clarion.errors import ConfigError, UnknownName
+from clarion.errors import ConfigError, UnknownName, shown
 from clarion.event import Event
 from clarion.policy import Policy
 from clarion.recipient import Address
@@ -81,9 +81,24 @@ def declare(code: str, options: dict[str, Any]) -> EventType:
     if "severity" in values:
         values["severity"] = Severity.of(values["severity"])
     if "channels" in values:
-        if isinstance(values["channels"], str):
-            raise ConfigError(f"event type {code!r}: channels must be a list, got {values['channels']!r}")
+        if isinstance(values["channels"], str) or not isinstance(values["channels"], Iterable):
+            raise ConfigError(
+                f"event type {code!r}: channels must be a list, got {shown(values['channels'])}"
+            )
         values["channels"] = tuple(values["channels"])
     age = values.get("max_age", None if values.get("required") else DEFAULT_MAX_AGE)
-    values["max_age"] = timedelta(days=age) if isinstance(age, int | float) else age
+    values["max_age"] = None if age is None else _age(code, age)
     return EventType(code=code, **values)
+
+
+def _age(code: str, value: object) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return timedelta(days=value)
+    except (ValueError, OverflowError):  # not a number, or more days than there are
+        pass
+    raise ConfigError(
+        f"event type {code!r}: max_age must be a timedelta or a number of days, got {shown(value)}"
+    )

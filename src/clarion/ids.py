@@ -6,8 +6,9 @@ They sort roughly by creation, which keeps indexes compact. They are no commit o
 from __future__ import annotations
 
 import os
-import time
 from uuid import UUID
+
+from clarion import clock
 
 _VERSION = 7 << 76
 _VARIANT = 0b10 << 62
@@ -15,7 +16,7 @@ _VARIANT = 0b10 << 62
 
 def uuid7() -> UUID:
     """A new identifier: 48 bits of Unix milliseconds, 74 random bits."""
-    return from_parts(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))
+    return from_parts(int(clock.now().timestamp() * 1000), int.from_bytes(os.urandom(10)))
 
 
 def from_parts(milliseconds: int, random: int) -> UUID:

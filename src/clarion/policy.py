@@ -43,7 +43,10 @@ class Retries:
         """Doubling waits from `first` up to `ceiling`, for `attempts` attempts in all."""
         if attempts < 1:
             raise ConfigError(f"at least one attempt is needed, got {attempts}")
-        return cls(tuple(min(first * 2**n, ceiling) for n in range(attempts - 1)), jitter)
+        waits: list[timedelta] = []
+        for _ in range(attempts - 1):
+            waits.append(min(waits[-1] * 2 if waits else first, ceiling))
+        return cls(tuple(waits), jitter)
 
     @property
     def attempts(self) -> int:

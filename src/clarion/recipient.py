@@ -1,12 +1,9 @@
-"""Who is told: a recipient, their addresses, and what they said about being told."""
+"""Who is told: a recipient, their addresses."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
-
-from clarion.severity import Severity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +42,3 @@ class StoredAddress:
     value: str
     locale: str | None = None
     gone: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preference:
-    """What a recipient said about a type, a category or everything (`scope`), on one channel or on all.
-
-    Each value alone may be unsaid (`None`). `channels=()` means silence.
-    """
-
-    scope: str  # "type:cl.merged", "category:reviews" or "*"
-    channel: str = "*"
-    enabled: bool | None = None
-    channels: tuple[str, ...] | None = None
-    min_severity: Severity | None = None
-    mode: str | None = None
-    changed_at: datetime | None = None

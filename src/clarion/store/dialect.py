@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause, Select
 
 from clarion import clock
-from clarion.store.types import Instant
+from clarion.store.types import Instant, to_micros
 
 # PostgreSQL: deadlock_detected, serialization_failure, lock_not_available, and what a restart says.
 _PG_AGAIN = {"40P01", "40001", "55P03"}
@@ -48,7 +48,7 @@ def after(conn: Connection, seconds: ColumnElement[Any] | float) -> ColumnElemen
         interval = sa.func.make_interval(0, 0, 0, 0, 0, 0, sa.cast(seconds, sa.Double))
         return sa.type_coerce(now(conn) + interval, Instant)
     micros = sa.cast(sa.cast(seconds, sa.Double) * 1_000_000, sa.BigInteger)
-    return sa.type_coerce(sa.type_coerce(now(conn), sa.BigInteger) + micros, Instant)
+    return sa.type_coerce(sa.literal(to_micros(clock.now()), sa.BigInteger) + micros, Instant)
 
 
 def batch(on: Connection | Dialect, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> FromClause:
@@ -141,10 +141,8 @@ def insert_many(
     ready = [tuple(store(value) for value, store in zip(row, stored, strict=True)) for row in rows]
     names = ", ".join(conn.dialect.identifier_preparer.quote(name) for name in columns)
     if is_postgresql(conn):
-        with (
-            conn.connection.cursor() as cursor,
-            cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy,
-        ):
+        driver: Any = conn.connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
             for row in ready:
                 copy.write_row(row)
     else:
@@ -165,3 +163,35 @@ def worth_retrying(error: sa.exc.DBAPIError) -> bool:
 def connection_lost(error: sa.exc.DBAPIError) -> bool:
     """Whether the database went away: the transaction is gone, a new connection may find it back."""
     return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PG_AWAY
+
+
+def now_text(conn: Connection) -> tuple[str, dict[str, Any]]:
+    """`now` for a statement written as text, and the parameters it needs."""
+    if is_postgresql(conn):
+        return "(now() + CAST(:journey AS interval))", {"journey": clock.journey()}
+    return ":now", {"now": to_micros(clock.now())}
+
+
+def span(conn: Connection, length: timedelta) -> Any:
+    """A length of time to add to an instant in a statement written as text."""
+    return length if is_postgresql(conn) else length // timedelta(microseconds=1)
+
+
+# The rows that are due in each lane, at most :each a lane, oldest first. PostgreSQL passes over rows that
+# another process is claiming; SQLite has one writer at a time.
+PICK = {
+    "postgresql": """
+        SELECT row.here FROM lanes CROSS JOIN {levels} CROSS JOIN LATERAL (
+            SELECT ctid AS here FROM {table} WHERE {due} ORDER BY due_at LIMIT :each
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS row WHERE lanes.lane IS NOT NULL LIMIT :most""",
+    "sqlite": """
+        SELECT row.rowid AS here FROM lanes CROSS JOIN {levels} CROSS JOIN {table} AS row
+        WHERE lanes.lane IS NOT NULL AND row.rowid IN (
+            SELECT rowid FROM {table} WHERE {due} ORDER BY due_at LIMIT :each
+        ) LIMIT :most""",
+}
+AT_PICKED = {
+    "postgresql": "ctid = ANY (ARRAY(SELECT here FROM picked))",
+    "sqlite": "rowid IN (SELECT here FROM picked)",
+}

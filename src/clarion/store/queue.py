@@ -1,0 +1,314 @@
+"""The queue: claiming deliveries, reading what is to be sent, and settling what happened."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from clarion.delivery import LOSSES_ALLOWED, Outcome, Result
+from clarion.event import Event
+from clarion.recipient import Recipient, StoredAddress
+from clarion.severity import Severity
+from clarion.store import dialect, people
+from clarion.store.claims import Claimable, claim, claim_lost
+from clarion.store.schema import addresses, deliveries, events, notifications, outcomes, queue, recipients
+from clarion.store.walks import event_from
+
+DUE = Claimable(
+    table=queue,
+    lane="lane",
+    fence="claims",
+    within="channel = :channel AND losses = 0",
+    lost="channel = :channel AND losses > 0",
+    levels="(SELECT 3 AS level UNION ALL SELECT 2 UNION ALL SELECT 1 UNION ALL SELECT 0) AS levels",
+    level="priority = levels.level",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery under this process's lease. `fence` tells this claim from any later one."""
+
+    tenant: str
+    delivery_id: UUID
+    fence: int
+    attempts: int  # spent so far
+    losses: int
+    lane: str
+    now: datetime
+
+    @property
+    def key(self) -> tuple[str, UUID]:
+        return self.tenant, self.delivery_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """A claimed delivery with all that its sending needs, as it is now."""
+
+    claim: Claim
+    event_id: UUID
+    notification_id: UUID
+    reason: str
+    severity: Severity
+    read: bool
+    withdrawn: bool
+    recipient: Recipient
+    address: StoredAddress | None  # None: it was removed since
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A claim and what it came to."""
+
+    claim: Claim
+    outcome: Outcome
+    address_id: UUID | None = None
+
+
+def claim_due(
+    conn: Connection, channel: str, *, most: int, each: int, lease: timedelta, after: str
+) -> list[Claim]:
+    """Due deliveries of this channel, at most `each` of a lane; what had lost its lease is put to rest."""
+    rows = claim(conn, DUE, most=most, each=each, lease=lease, after=after, channel=channel)
+    return _ours(conn, rows)
+
+
+def claim_one_lost(conn: Connection, channel: str, *, lease: timedelta) -> Claim | None:
+    """A delivery that was in the hands of a process that died: to be sent alone, and not for ever."""
+    row = claim_lost(conn, DUE, lease=lease, channel=channel)
+    claimed = [] if row is None else _ours(conn, [row])
+    return claimed[0] if claimed else None
+
+
+def _ours(conn: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:
+    claims: list[Claim] = []
+    lost: list[Claim] = []
+    for row in rows:
+        (lost if row.lease_until is None else claims).append(_claim(row))
+    if lost:
+        _record_losses(conn, lost)
+    return claims
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(
+        tenant=row.tenant,
+        delivery_id=row.delivery_id,
+        fence=row.claims,
+        attempts=row.attempts,
+        losses=row.losses,
+        lane=row.lane,
+        now=row.now_,
+    )
+
+
+def _record_losses(conn: Connection, lost: Sequence[Claim]) -> None:
+    """Write down that the claim before this one came to nothing; beyond the limit, that was the end."""
+    given_up = [c for c in lost if c.losses > LOSSES_ALLOWED]
+    _write_outcomes(
+        conn,
+        [
+            (
+                c,
+                Outcome(
+                    result=Result.FAILED if c.losses > LOSSES_ALLOWED else Result.LOST,
+                    wait=None if c.losses > LOSSES_ALLOWED else timedelta(),
+                    code="lease_lost",
+                    detail=f"the worker died or froze while sending ({c.losses} times)",
+                ),
+            )
+            for c in lost
+        ],
+        at=lost[0].now,
+    )
+    _delete(conn, given_up)
+
+
+def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
+    """What each of these claims is to send."""
+    by_id = {claim.delivery_id: claim for claim in claims}
+    batch = _batch(conn, claims)
+    joined = (
+        deliveries.join(
+            notifications,
+            sa.and_(
+                notifications.c.tenant == deliveries.c.tenant,
+                notifications.c.id == deliveries.c.notification_id,
+            ),
+        )
+        .outerjoin(
+            addresses,
+            sa.and_(addresses.c.tenant == deliveries.c.tenant, addresses.c.id == deliveries.c.address_id),
+        )
+        .outerjoin(
+            recipients,
+            sa.and_(recipients.c.tenant == deliveries.c.tenant, recipients.c.id == notifications.c.recipient),
+        )
+    )
+    found = (
+        sa.select(
+            deliveries.c.expires_at,
+            notifications.c.id.label("notification_id"),
+            notifications.c.event_id,
+            notifications.c.recipient,
+            notifications.c.reason,
+            notifications.c.severity,
+            notifications.c.read_at,
+            notifications.c.withdrawn_at,
+            *(column.label(f"a_{column.name}") for column in addresses.c),
+            *(column.label(f"r_{column.name}") for column in recipients.c),
+        )
+        .select_from(joined)
+        .where(deliveries.c.tenant == batch.c.tenant_, deliveries.c.id == batch.c.id_)
+    )
+    return [_work(by_id[row.id_], row) for row in conn.execute(dialect.look_up(conn, batch, found))]
+
+
+def _work(claim: Claim, row: Row[Any]) -> Work:
+    r = _Prefixed(row, "r_")
+    return Work(
+        claim=claim,
+        event_id=row.event_id,
+        notification_id=row.notification_id,
+        reason=row.reason,
+        severity=Severity(row.severity),
+        read=row.read_at is not None,
+        withdrawn=row.withdrawn_at is not None,
+        recipient=Recipient(id=row.recipient, known=False) if row.r_id is None else people.recipient_from(r),
+        address=None if row.a_id is None else people.address_from(_Prefixed(row, "a_")),
+        expires_at=row.expires_at,
+    )
+
+
+class _Prefixed:
+    """A joined row seen as a row of one of its tables."""
+
+    def __init__(self, row: Row[Any], prefix: str) -> None:
+        self._row, self._prefix = row, prefix
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, self._prefix + name)
+
+
+def read_events(conn: Connection, wanted: Collection[tuple[str, UUID]]) -> dict[UUID, Event]:
+    """These events, each (tenant, id)."""
+    batch = dialect.batch(
+        conn, {"tenant_": sa.Text, "id_": sa.Uuid}, sorted(wanted, key=lambda key: (key[0], key[1].bytes))
+    )
+    found = sa.select(*events.c).where(events.c.tenant == batch.c.tenant_, events.c.id == batch.c.id_)
+    return {row.id: event_from(row) for row in conn.execute(dialect.look_up(conn, batch, found))}
+
+
+def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str, UUID]]:
+    """Turn outcomes into rows: the only place where that happens. The keys whose lease was lost meanwhile.
+
+    Fenced: a claim that is no longer the newest changes nothing.
+    """
+    final = [s for s in settlements if s.outcome.final]
+    ours = _delete(conn, [s.claim for s in final]) | _put_back(
+        conn, [s for s in settlements if not s.outcome.final]
+    )
+    kept = [s for s in settlements if s.claim.key in ours]
+    now = dialect.read_now(conn) if kept else None
+    if now is not None:
+        _write_outcomes(conn, [(s.claim, s.outcome) for s in kept], at=now)
+    for s in kept:
+        if s.outcome.address_gone and s.address_id is not None:
+            people.mark_gone(conn, s.claim.tenant, s.address_id, s.outcome.detail or "")
+    return {s.claim.key for s in settlements} - ours
+
+
+def _delete(conn: Connection, claims: Sequence[Claim]) -> set[tuple[str, UUID]]:
+    if not claims:
+        return set()
+    at = dialect.at_addresses(conn, queue, _addresses_of(conn, claims))
+    rows = conn.execute(sa.delete(queue).where(at).returning(queue.c.tenant, queue.c.delivery_id))
+    return {(row.tenant, row.delivery_id) for row in rows}
+
+
+def _put_back(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str, UUID]]:
+    ours = set()
+    for s in sorted(settlements, key=lambda s: s.claim.delivery_id.bytes):
+        wait = s.outcome.wait or timedelta()
+        row = conn.execute(
+            sa.update(queue)
+            .where(
+                queue.c.tenant == s.claim.tenant,
+                queue.c.delivery_id == s.claim.delivery_id,
+                queue.c.claims == s.claim.fence,
+            )
+            .values(
+                lease_until=None,
+                due_at=dialect.after(conn, wait.total_seconds()),
+                attempts=queue.c.attempts + int(s.outcome.spent),
+            )
+            .returning(queue.c.tenant, queue.c.delivery_id)
+        ).first()
+        if row is not None:
+            ours.add((row.tenant, row.delivery_id))
+    return ours
+
+
+def _addresses_of(conn: Connection, claims: Sequence[Claim]) -> sa.Select[Any]:
+    """Where the rows of these claims lie, those that are still theirs; locked, in the order of their keys."""
+    batch = _batch(conn, claims)
+    found = sa.select(dialect.row_address(conn, queue)).where(
+        queue.c.tenant == batch.c.tenant_,
+        queue.c.delivery_id == batch.c.id_,
+        queue.c.claims == batch.c.fence_,
+    )
+    rows = dialect.look_up(conn, batch, found, lock=True).subquery("held")
+    return sa.select(rows.c.here)
+
+
+def _batch(conn: Connection, claims: Sequence[Claim]) -> sa.FromClause:
+    ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
+    return dialect.batch(
+        conn,
+        {"tenant_": sa.Text, "id_": sa.Uuid, "fence_": sa.Integer},
+        [(c.tenant, c.delivery_id, c.fence) for c in ordered],
+    )
+
+
+def _write_outcomes(conn: Connection, ended: Sequence[tuple[Claim, Outcome]], *, at: datetime) -> None:
+    dialect.insert_many(
+        conn,
+        outcomes,
+        (
+            "tenant",
+            "delivery_id",
+            "claim",
+            "attempt",
+            "at",
+            "result",
+            "final",
+            "code",
+            "detail",
+            "duration_ms",
+            "receipt",
+        ),
+        [
+            (
+                claim.tenant,
+                claim.delivery_id,
+                claim.fence,
+                claim.attempts + int(outcome.spent),
+                at,
+                outcome.result.value,
+                outcome.final,
+                outcome.code,
+                outcome.detail,
+                int(outcome.duration.total_seconds() * 1000),
+                outcome.receipt,
+            )
+            for claim, outcome in ended
+        ],
+    )

@@ -1,0 +1,156 @@
+"""Walking an event: the fan-out's claim on it, how far it is, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from clarion.errors import DETAIL_LIMIT
+from clarion.event import Event, audience_from_json
+from clarion.severity import Severity
+from clarion.store import dialect
+from clarion.store.claims import Claimable, claim, claim_lost
+from clarion.store.schema import events
+
+DUE = Claimable(
+    table=events,
+    lane="tenant",
+    fence="walks",
+    within="due_at IS NOT NULL AND losses = 0",
+    lost="due_at IS NOT NULL AND losses > 0",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """An event under this process's lease. `fence` tells this claim from any later one."""
+
+    event: Event
+    fence: int
+    failures: int
+    losses: int
+    cursor: str | None
+
+    @property
+    def key(self) -> tuple[str, UUID]:
+        return self.event.tenant, self.event.id
+
+
+def claim_due(conn: Connection, *, most: int, lease: timedelta, after: str = "") -> list[Walk]:
+    """Events whose fan-out is due, some of each tenant behind the tenant `after`."""
+    rows = claim(conn, DUE, most=most, each=max(1, most // 4), lease=lease, after=after)
+    return [_walk(row) for row in sorted(rows, key=lambda row: row.due_at) if row.lease_until is not None]
+
+
+def claim_one_lost(conn: Connection, *, lease: timedelta) -> Walk | None:
+    """An event whose walk killed its process, or froze: to be walked alone."""
+    row = claim_lost(conn, DUE, lease=lease)
+    return None if row is None or row.lease_until is None else _walk(row)
+
+
+def still_ours(conn: Connection, walks: Collection[Walk]) -> tuple[datetime, set[UUID]]:
+    """Lock these events for one page; the instant of the page, and those whose lease nobody took over."""
+    batch = dialect.batch(
+        conn,
+        {"tenant_": sa.Text, "id_": sa.Uuid, "fence_": sa.Integer},
+        [
+            (*walk.key, walk.fence)
+            for walk in sorted(walks, key=lambda walk: (walk.key[0], walk.key[1].bytes))
+        ],
+    )
+    found = (
+        sa.select(events.c.id)
+        .select_from(events)
+        .where(
+            events.c.tenant == batch.c.tenant_,
+            events.c.id == batch.c.id_,
+            events.c.walks == batch.c.fence_,
+            events.c.due_at.is_not(None),
+        )
+    )
+    ids = {row.id for row in conn.execute(dialect.look_up(conn, batch, found, lock=True))}
+    return dialect.read_now(conn), ids
+
+
+def advance(conn: Connection, walk: Walk, *, cursor: str | None, lease: timedelta) -> None:
+    """One page is written: remember where the next begins, and keep the event a while longer."""
+    _update(
+        conn,
+        [walk],
+        cursor=cursor,
+        lease_until=dialect.after(conn, lease.total_seconds()),
+        due_at=dialect.now(conn),
+    )
+
+
+def finish(conn: Connection, walks: Sequence[Walk]) -> None:
+    """Everybody has been decided on."""
+    _update(conn, walks, due_at=None, lease_until=None)
+
+
+def give_back(conn: Connection, walks: Sequence[Walk]) -> None:
+    """This process will not go on; another may at once."""
+    _update(conn, walks, lease_until=None, due_at=dialect.now(conn))
+
+
+def postpone(conn: Connection, walk: Walk, wait: timedelta, *, failed: bool) -> None:
+    """Come back to it later; `failed` counts against it."""
+    _update(
+        conn,
+        [walk],
+        lease_until=None,
+        due_at=dialect.after(conn, wait.total_seconds()),
+        failures=walk.failures + int(failed),
+    )
+
+
+def give_up(conn: Connection, walk: Walk, why: str) -> None:
+    """The walk has failed for good; the event says why."""
+    _update(conn, [walk], due_at=None, lease_until=None, failure=why[:DETAIL_LIMIT])
+
+
+def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> None:
+    if not walks:
+        return
+    fences = sa.tuple_(events.c.tenant, events.c.id, events.c.walks).in_(
+        [(*walk.key, walk.fence) for walk in walks]
+    )
+    conn.execute(sa.update(events).where(fences).values(values))
+
+
+def event_from(row: Row[Any]) -> Event:
+    """The event of a row of `events`."""
+    return Event(
+        id=row.id,
+        tenant=row.tenant,
+        type=row.type,
+        emitted_at=row.emitted_at,
+        at=row.at,
+        actor=row.actor,
+        subject=row.subject,
+        thread=row.thread,
+        to=audience_from_json(row.to),
+        topic=row.topic,
+        severity=None if row.severity is None else Severity(row.severity),
+        key=row.key,
+        condition=row.condition,
+        tags=tuple(row.tags),
+        channels=None if row.channels is None else tuple(row.channels),
+        data=row.data,
+        url=row.url,
+        expires_at=row.expires_at,
+        correlation_id=row.correlation_id,
+        body_hash=row.body_hash,
+    )
+
+
+def _walk(row: Row[Any]) -> Walk:
+    return Walk(
+        event=event_from(row), fence=row.walks, failures=row.failures, losses=row.losses, cursor=row.cursor
+    )
