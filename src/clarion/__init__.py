@@ -1,1 +1,107 @@
-"""Clarion."""
+"""Clarion: the notification system for Python applications.
+
+The public names. Each is loaded when it is first used, so that importing `clarion` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clarion.app import Clarion
+    from clarion.channels import Channel
+    from clarion.channels.console import Console
+    from clarion.channels.email import Email
+    from clarion.errors import (
+        ClarionError,
+        ConfigError,
+        Conflict,
+        Down,
+        Gone,
+        HostTransaction,
+        InvalidInput,
+        NotMigrated,
+        Reject,
+        Retry,
+        SendError,
+        UnknownName,
+    )
+    from clarion.event import Event, EventFields
+    from clarion.event_type import EventType
+    from clarion.message import Content, Message
+    from clarion.policy import Policy, Retries
+    from clarion.recipient import Address, Recipient
+    from clarion.severity import Severity
+    from clarion.workers.wiring import Limits
+
+_HOME = {
+    "app": ["Clarion"],
+    "channels": ["Channel"],
+    "channels.console": ["Console"],
+    "channels.email": ["Email"],
+    "errors": [
+        "ClarionError",
+        "ConfigError",
+        "Conflict",
+        "Down",
+        "Gone",
+        "HostTransaction",
+        "InvalidInput",
+        "NotMigrated",
+        "Reject",
+        "Retry",
+        "SendError",
+        "UnknownName",
+    ],
+    "event": ["Event", "EventFields"],
+    "event_type": ["EventType"],
+    "message": ["Content", "Message"],
+    "policy": ["Policy", "Retries"],
+    "recipient": ["Address", "Recipient"],
+    "severity": ["Severity"],
+    "workers.wiring": ["Limits"],
+}
+_MODULE_OF = {name: f"clarion.{module}" for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "Address",
+    "Channel",
+    "Clarion",
+    "ClarionError",
+    "ConfigError",
+    "Conflict",
+    "Console",
+    "Content",
+    "Down",
+    "Email",
+    "Event",
+    "EventFields",
+    "EventType",
+    "Gone",
+    "HostTransaction",
+    "InvalidInput",
+    "Limits",
+    "Message",
+    "NotMigrated",
+    "Policy",
+    "Recipient",
+    "Reject",
+    "Retries",
+    "Retry",
+    "SendError",
+    "Severity",
+    "UnknownName",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'clarion' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

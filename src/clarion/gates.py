@@ -32,6 +32,11 @@ def expired(q: Question, place: Place) -> Verdict | None:
     return None
 
 
+def withdrawn(q: Question, _place: Place) -> Verdict | None:
+    """What it was about is gone: asked again before sending."""
+    return Suppress({"withdrawn": True}) if q.withdrawn else None
+
+
 def actor(q: Question, _place: Place) -> Verdict | None:
     """Nobody is told what they did themselves, unless the type says so."""
     return Suppress({"actor": True}) if q.is_actor and not q.tell_actor else None
@@ -89,10 +94,26 @@ def severity(q: Question, place: Place) -> Verdict | None:
     )
 
 
+def read(q: Question, place: Place) -> Verdict | None:
+    """Read in the inbox meanwhile, and the type says that is enough: asked again before sending."""
+    return Suppress({"read": True}) if q.read and q.unless_read and place.channel != INBOX else None
+
+
 # The order decides which reason is shown when several apply: what is true of the event comes first, then what
 # is true of the person, then what the installation can do, and only then what the recipient chose. Told the
 # other way round, "you switched it off" would hide that switching it on would change nothing.
-GATES: tuple[Gate, ...] = (expired, actor, active, access, reachable, enabled, consent, severity)
+GATES: tuple[Gate, ...] = (
+    expired,
+    withdrawn,
+    actor,
+    active,
+    access,
+    reachable,
+    enabled,
+    consent,
+    severity,
+    read,
+)
 
 # Stored in `notifications.gates`.
 BITS: Mapping[str, int] = {
@@ -104,6 +125,8 @@ BITS: Mapping[str, int] = {
     "enabled": 1 << 5,
     "consent": 1 << 6,
     "severity": 1 << 7,
+    "withdrawn": 1 << 8,
+    "read": 1 << 9,
 }
 
 

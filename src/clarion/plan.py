@@ -21,11 +21,16 @@ from clarion.severity import Severity
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody in the audience, with the strongest reason. `one_off` for an address without an account."""
+    """Somebody in the audience, with the strongest reason. `one_off` for an address without an account.
+
+    `read` and `withdrawn` are what became of the notification, where one stands already.
+    """
 
     recipient: str
     reason: str
     one_off: Address | None = None
+    read: bool = False
+    withdrawn: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,8 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
             candidate.reason,
             candidate.recipient == event.actor,
             candidate.one_off is not None,
+            candidate.read,
+            candidate.withdrawn,
             recipient.known,
             recipient.active,
             recipient.enabled,
@@ -176,6 +183,9 @@ def _question(
         tell_actor=type.policy.tell_actor,
         known=recipient.known,
         active=recipient.active,
+        withdrawn=candidate.withdrawn,
+        read=candidate.read,
+        unless_read=type.unless_read,
         access=access,
         switched_on=recipient.enabled,
         on=on,

@@ -44,6 +44,9 @@ class Question:
     tell_actor: bool = False
     known: bool = True
     active: bool = True
+    withdrawn: bool = False
+    read: bool = False
+    unless_read: bool = False
     access: bool | None = None  # None: the type does not ask
     switched_on: bool = True  # the recipient's global switch
     on: bool = True  # this type, for this recipient

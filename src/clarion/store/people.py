@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from clarion import clock, ids
-from clarion.plan import Candidate
+from clarion.plan import Candidate, Facts
 from clarion.preference import Preference
 from clarion.recipient import Address, Recipient, StoredAddress
 from clarion.severity import Severity
@@ -20,11 +21,21 @@ from clarion.store.schema import addresses, preferences, recipients, subscriptio
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """What the database knows of some recipients, by id."""
+    """What the database knows of some recipients of one tenant, by id."""
 
     recipients: dict[str, Recipient]
-    addresses: dict[str, tuple[StoredAddress, ...]]
-    preferences: dict[str, tuple[Preference, ...]]
+    addresses: dict[str, list[StoredAddress]]
+    preferences: dict[str, list[Preference]]
+
+    def facts(self, enabled_since: dict[str, datetime], with_access: Collection[str] | None = None) -> Facts:
+        """What the gates need to know about them, for an event type."""
+        return Facts(
+            recipients=self.recipients,
+            addresses=self.addresses,
+            preferences=self.preferences,
+            enabled_since=enabled_since,
+            with_access=with_access,
+        )
 
 
 def upsert(conn: Connection, tenant: str, people: Iterable[Recipient]) -> None:
@@ -164,36 +175,34 @@ def subscribers(
     return [Candidate(row.recipient, row.reason or "subscribed") for row in rows]
 
 
-def read(conn: Connection, tenant: str, of: Iterable[str], scopes: Iterable[str] = ()) -> People:
-    """What is known of these recipients; of their preferences, those with one of these scopes."""
-    wanted = dialect.batch(conn, {"wanted": sa.Text}, [(id,) for id in sorted(set(of))])
+def read(conn: Connection, wanted: Iterable[tuple[str, str]], scopes: Iterable[str]) -> dict[str, People]:
+    """What is known of these recipients, each (tenant, id), by tenant; of their preferences, those of `scopes`."""
+    keys = sorted(set(wanted))
+    found = {tenant: People({}, {}, {}) for tenant, _ in keys}
+    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Text}, keys)
 
     def rows(table: sa.Table, id_column: str, *conditions: Any) -> Iterable[Any]:
-        found = sa.select(*table.c).where(
-            table.c.tenant == tenant, table.c[id_column] == wanted.c.wanted, *conditions
+        of = sa.select(*table.c).where(
+            table.c.tenant == batch.c.tenant_, table.c[id_column] == batch.c.id_, *conditions
         )
-        return conn.execute(dialect.look_up(conn, wanted, found))
+        return conn.execute(dialect.look_up(conn, batch, of))
 
-    known = {row.id: recipient_from(row) for row in rows(recipients, "id")}
-    reached: dict[str, list[StoredAddress]] = {}
+    for row in rows(recipients, "id"):
+        found[row.tenant].recipients[row.id] = _recipient(row)
     for row in rows(addresses, "recipient"):
-        reached.setdefault(row.recipient, []).append(address_from(row))
-    said: dict[str, list[Preference]] = {}
+        found[row.tenant].addresses.setdefault(row.recipient, []).append(_address(row))
     if bearing := sorted(set(scopes)):
         for row in rows(preferences, "recipient", preferences.c.scope.in_(bearing)):
-            said.setdefault(row.recipient, []).append(_preference(row))
-    return People(known, _in_order(reached, "id"), _in_order(said, "scope", "channel"))
+            found[row.tenant].preferences.setdefault(row.recipient, []).append(_preference(row))
+    for known in found.values():  # in order, so that equal circumstances are equal questions
+        for reached in known.addresses.values():
+            reached.sort(key=lambda address: (address.channel, address.value))
+        for said in known.preferences.values():
+            said.sort(key=lambda row: (row.scope, row.channel))
+    return found
 
 
-def _in_order(grouped: dict[str, list[Any]], *by: str) -> dict[str, tuple[Any, ...]]:
-    """Sorted, so that equal circumstances are equal questions."""
-    return {
-        id: tuple(sorted(items, key=lambda item: [str(getattr(item, name)) for name in by]))
-        for id, items in grouped.items()
-    }
-
-
-def recipient_from(row: Any) -> Recipient:
+def _recipient(row: Any) -> Recipient:
     return Recipient(
         id=row.id,
         name=row.name,
@@ -204,7 +213,7 @@ def recipient_from(row: Any) -> Recipient:
     )
 
 
-def address_from(row: Any) -> StoredAddress:
+def _address(row: Any) -> StoredAddress:
     return StoredAddress(
         id=row.id, channel=row.channel, value=row.value, locale=row.locale, gone=row.gone_at is not None
     )

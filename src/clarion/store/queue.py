@@ -13,11 +13,10 @@ from sqlalchemy.engine import Connection, Row
 
 from clarion.delivery import LOSSES_ALLOWED, Outcome, Result
 from clarion.event import Event
-from clarion.recipient import Recipient, StoredAddress
 from clarion.severity import Severity
 from clarion.store import dialect, people
 from clarion.store.claims import Claimable, claim, claim_lost
-from clarion.store.schema import addresses, deliveries, events, notifications, outcomes, queue, recipients
+from clarion.store.schema import deliveries, events, notifications, outcomes, queue
 from clarion.store.walks import event_from
 
 DUE = Claimable(
@@ -50,17 +49,17 @@ class Claim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A claimed delivery with all that its sending needs, as it is now."""
+    """A claimed delivery and the notification that it carries."""
 
     claim: Claim
     event_id: UUID
     notification_id: UUID
+    recipient: str
     reason: str
     severity: Severity
     read: bool
     withdrawn: bool
-    recipient: Recipient
-    address: StoredAddress | None  # None: it was removed since
+    address_id: UUID
     expires_at: datetime | None
 
 
@@ -79,6 +78,17 @@ def claim_due(
     """Due deliveries of this channel, at most `each` of a lane; what had lost its lease is put to rest."""
     rows = claim(conn, DUE, most=most, each=each, lease=lease, after=after, channel=channel)
     return _ours(conn, rows)
+
+
+def any_lost(conn: Connection, channel: str) -> bool:
+    """Whether a delivery that lost a lease is due again."""
+    due = sa.select(sa.literal(1)).where(
+        queue.c.channel == channel,
+        queue.c.losses > 0,
+        queue.c.due_at <= dialect.now(conn),
+        sa.or_(queue.c.lease_until.is_(None), queue.c.lease_until <= dialect.now(conn)),
+    )
+    return conn.execute(due.limit(1)).first() is not None
 
 
 def claim_one_lost(conn: Connection, channel: str, *, lease: timedelta) -> Claim | None:
@@ -136,25 +146,12 @@ def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
     """What each of these claims is to send."""
     by_id = {claim.delivery_id: claim for claim in claims}
     batch = _batch(conn, claims)
-    joined = (
-        deliveries.join(
-            notifications,
-            sa.and_(
-                notifications.c.tenant == deliveries.c.tenant,
-                notifications.c.id == deliveries.c.notification_id,
-            ),
-        )
-        .outerjoin(
-            addresses,
-            sa.and_(addresses.c.tenant == deliveries.c.tenant, addresses.c.id == deliveries.c.address_id),
-        )
-        .outerjoin(
-            recipients,
-            sa.and_(recipients.c.tenant == deliveries.c.tenant, recipients.c.id == notifications.c.recipient),
-        )
+    same = sa.and_(
+        notifications.c.tenant == deliveries.c.tenant, notifications.c.id == deliveries.c.notification_id
     )
     found = (
         sa.select(
+            deliveries.c.address_id,
             deliveries.c.expires_at,
             notifications.c.id.label("notification_id"),
             notifications.c.event_id,
@@ -163,39 +160,25 @@ def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
             notifications.c.severity,
             notifications.c.read_at,
             notifications.c.withdrawn_at,
-            *(column.label(f"a_{column.name}") for column in addresses.c),
-            *(column.label(f"r_{column.name}") for column in recipients.c),
         )
-        .select_from(joined)
+        .select_from(deliveries.join(notifications, same))
         .where(deliveries.c.tenant == batch.c.tenant_, deliveries.c.id == batch.c.id_)
     )
-    return [_work(by_id[row.id_], row) for row in conn.execute(dialect.look_up(conn, batch, found))]
-
-
-def _work(claim: Claim, row: Row[Any]) -> Work:
-    r = _Prefixed(row, "r_")
-    return Work(
-        claim=claim,
-        event_id=row.event_id,
-        notification_id=row.notification_id,
-        reason=row.reason,
-        severity=Severity(row.severity),
-        read=row.read_at is not None,
-        withdrawn=row.withdrawn_at is not None,
-        recipient=Recipient(id=row.recipient, known=False) if row.r_id is None else people.recipient_from(r),
-        address=None if row.a_id is None else people.address_from(_Prefixed(row, "a_")),
-        expires_at=row.expires_at,
-    )
-
-
-class _Prefixed:
-    """A joined row seen as a row of one of its tables."""
-
-    def __init__(self, row: Row[Any], prefix: str) -> None:
-        self._row, self._prefix = row, prefix
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._row, self._prefix + name)
+    return [
+        Work(
+            claim=by_id[row.id_],
+            event_id=row.event_id,
+            notification_id=row.notification_id,
+            recipient=row.recipient,
+            reason=row.reason,
+            severity=Severity(row.severity),
+            read=row.read_at is not None,
+            withdrawn=row.withdrawn_at is not None,
+            address_id=row.address_id,
+            expires_at=row.expires_at,
+        )
+        for row in conn.execute(dialect.look_up(conn, batch, found))
+    ]
 
 
 def read_events(conn: Connection, wanted: Collection[tuple[str, UUID]]) -> dict[UUID, Event]:

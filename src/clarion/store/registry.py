@@ -65,6 +65,12 @@ def enabled_since(conn: Connection, types: Iterable[str]) -> dict[str, dict[str,
     return since
 
 
+def has_resolver(conn: Connection, code: str) -> bool:
+    """Whether the application finds the audience of this type itself."""
+    options = conn.execute(sa.select(event_types.c.options).where(event_types.c.code == code)).scalar()
+    return bool(options and options["resolver"])
+
+
 def _row(type: EventType) -> dict[str, Any]:
     return {
         "code": type.code,

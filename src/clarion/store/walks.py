@@ -99,13 +99,13 @@ def give_back(conn: Connection, walks: Sequence[Walk]) -> None:
     _update(conn, walks, lease_until=None, due_at=dialect.now(conn))
 
 
-def postpone(conn: Connection, walk: Walk, wait: timedelta, *, failed: bool) -> None:
+def postpone(conn: Connection, walk: Walk, seconds: float, *, failed: bool) -> None:
     """Come back to it later; `failed` counts against it."""
     _update(
         conn,
         [walk],
         lease_until=None,
-        due_at=dialect.after(conn, wait.total_seconds()),
+        due_at=dialect.after(conn, seconds),
         failures=walk.failures + int(failed),
     )
 

@@ -1,0 +1,170 @@
+"""Reading what happened: an event, what was decided on a recipient, and what became of each delivery."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from clarion import question
+from clarion.delivery import State, state_of
+from clarion.event import Event
+from clarion.explanation import Attempt, DeliveryRecord, NotificationRecord, Progress
+from clarion.severity import Severity
+from clarion.store import dialect
+from clarion.store.schema import addresses, deliveries, events, notifications, outcomes, questions, queue
+from clarion.store.walks import event_from
+
+
+def event(conn: Connection, tenant: str, id: UUID) -> tuple[Event, Progress] | None:
+    """The event and how far its fan-out is; `None` if this tenant has no such event."""
+    row = conn.execute(sa.select(*events.c).where(events.c.tenant == tenant, events.c.id == id)).first()
+    return None if row is None else (event_from(row), _progress(row))
+
+
+def event_by_key(conn: Connection, tenant: str, key: str) -> tuple[Event, Progress] | None:
+    row = conn.execute(sa.select(*events.c).where(events.c.tenant == tenant, events.c.key == key)).first()
+    return None if row is None else (event_from(row), _progress(row))
+
+
+def _progress(row: Row[Any]) -> Progress:
+    return Progress(
+        walked=row.due_at is None and row.failure is None,
+        failure=row.failure,
+        failures=row.failures,
+        due_at=row.due_at,
+    )
+
+
+def notification(conn: Connection, tenant: str, event_id: UUID, recipient: str) -> NotificationRecord | None:
+    """What was decided on this recipient, with the question that was asked, and what became of it."""
+    row = conn.execute(
+        sa.select(*notifications.c, questions.c.question.label("question_"))
+        .join(
+            questions,
+            sa.and_(
+                questions.c.tenant == notifications.c.tenant,
+                questions.c.event_id == notifications.c.event_id,
+                questions.c.n == notifications.c.question,
+            ),
+        )
+        .where(
+            notifications.c.tenant == tenant,
+            notifications.c.event_id == event_id,
+            notifications.c.recipient == recipient,
+        )
+    ).first()
+    if row is None:
+        return None
+    return NotificationRecord(
+        id=row.id,
+        recipient=row.recipient,
+        reason=row.reason,
+        severity=Severity(row.severity),
+        visible=row.visible,
+        verdicts=row.verdicts or {},
+        question=question.from_json(row.question_),
+        created_at=row.created_at,
+        read_at=row.read_at,
+        deliveries=_deliveries(conn, tenant, row.id),
+    )
+
+
+def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[DeliveryRecord, ...]:
+    rows = conn.execute(
+        sa.select(
+            deliveries.c.id,
+            deliveries.c.channel,
+            addresses.c.value.label("address"),
+            queue.c.delivery_id.label("queued"),
+            queue.c.due_at,
+            (queue.c.lease_until > dialect.now(conn)).label("leased"),
+        )
+        .outerjoin(
+            addresses,
+            sa.and_(addresses.c.tenant == deliveries.c.tenant, addresses.c.id == deliveries.c.address_id),
+        )
+        .outerjoin(
+            queue, sa.and_(queue.c.tenant == deliveries.c.tenant, queue.c.delivery_id == deliveries.c.id)
+        )
+        .where(deliveries.c.tenant == tenant, deliveries.c.notification_id == notification_id)
+        .order_by(deliveries.c.id)
+    ).all()
+    attempts = _attempts(conn, tenant, [row.id for row in rows])
+    return tuple(
+        DeliveryRecord(
+            id=row.id,
+            channel=row.channel,
+            address=row.address,
+            state=_state(row, attempts.get(row.id, [])),
+            due_at=row.due_at,
+            attempts=tuple(attempts.get(row.id, ())),
+        )
+        for row in rows
+    )
+
+
+def _state(row: Row[Any], attempts: list[Attempt]) -> State:
+    final = next((attempt.result for attempt in reversed(attempts) if attempt.final), None)
+    return state_of(queued=row.queued is not None, leased=bool(row.leased), final=final)
+
+
+def _attempts(conn: Connection, tenant: str, of: list[UUID]) -> dict[UUID, list[Attempt]]:
+    found: dict[UUID, list[Attempt]] = {}
+    for row in conn.execute(
+        sa.select(*outcomes.c)
+        .where(outcomes.c.tenant == tenant, outcomes.c.delivery_id.in_(of))
+        .order_by(outcomes.c.delivery_id, outcomes.c.claim)
+    ):
+        found.setdefault(row.delivery_id, []).append(
+            Attempt(
+                n=row.attempt,
+                at=row.at,
+                result=row.result,
+                final=row.final,
+                code=row.code,
+                detail=row.detail,
+                duration_ms=row.duration_ms,
+                receipt=row.receipt,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who has a notification of an event, and when a delivery of each channel really went out."""
+
+    recipient: str
+    reason: str
+    visible: bool
+    gates: int
+    sent_at: dict[str, datetime]
+
+
+def told(conn: Connection, tenant: str, event_id: UUID) -> list[Told]:
+    """Everybody decided on for this event."""
+    sent: dict[UUID, dict[str, datetime]] = {}
+    mine = (notifications.c.tenant == tenant, notifications.c.event_id == event_id)
+    for row in conn.execute(
+        sa.select(deliveries.c.notification_id, deliveries.c.channel, outcomes.c.at)
+        .join(
+            notifications,
+            sa.and_(
+                notifications.c.tenant == deliveries.c.tenant,
+                notifications.c.id == deliveries.c.notification_id,
+            ),
+        )
+        .join(
+            outcomes,
+            sa.and_(outcomes.c.tenant == deliveries.c.tenant, outcomes.c.delivery_id == deliveries.c.id),
+        )
+        .where(*mine, outcomes.c.final, outcomes.c.result == "sent")
+    ):
+        sent.setdefault(row.notification_id, {})[row.channel] = row.at
+    rows = conn.execute(sa.select(*notifications.c).where(*mine).order_by(notifications.c.recipient))
+    return [Told(r.recipient, r.reason, r.visible, r.gates, sent.get(r.id, {})) for r in rows]
