@@ -73,7 +73,9 @@ class Opened:
             import psycopg
 
             url = self.database.url
-            return psycopg.connect(host=str(self.server.socket_directory), user="clarion", dbname=url.database)
+            return psycopg.connect(
+                host=str(self.server.socket_directory), user="clarion", dbname=url.database
+            )
         conn = sqlite3.connect(str(self.database.url.database), isolation_level=None)
         for pragma in ("synchronous = FULL", "cache_size = -65536", "temp_store = MEMORY"):
             conn.execute(f"PRAGMA {pragma}")
@@ -172,12 +174,17 @@ class Plans:
             finally:
                 sa.event.remove(engine, "before_cursor_execute", record)
             lines: list[str] = []
-            for statement, parameters in {statement: (statement, given) for statement, given in seen}.values():
+            for statement, parameters in {
+                statement: (statement, given) for statement, given in seen
+            }.values():
                 rows = conn.exec_driver_sql(explain + statement, parameters)
                 plan = [str(row[-1]) for row in rows]
                 lines += plan
                 if self._show:
-                    print(f"\n-- {self._on.name}: {name}\n{statement.strip()}\n" + "\n".join(f"   {x}" for x in plan))
+                    print(
+                        f"\n-- {self._on.name}: {name}\n{statement.strip()}\n"
+                        + "\n".join(f"   {x}" for x in plan)
+                    )
             transaction.rollback()
         text = "\n".join(lines)
         scans = {name for found in _SCAN.findall(text) for name in found if name}
@@ -206,8 +213,10 @@ def show(figures: list[Figure], title: str) -> None:
         said += [" ".join(name.replace("_clarion", "") for name in f.indexes)] if f.indexes else []
         said += [f"[red]READS ALL OF {', '.join(f.scans)}[/red]"] if f.scans else []
         table.add_row(
-            f.name, *(_number(x) for x in (f.p50_ms, f.p99_ms, f.floor_p50_ms, f.ratio)),
-            "" if f.rate is None else f"{f.rate:,.0f}", "; ".join(said),
+            f.name,
+            *(_number(x) for x in (f.p50_ms, f.p99_ms, f.floor_p50_ms, f.ratio)),
+            "" if f.rate is None else f"{f.rate:,.0f}",
+            "; ".join(said),
         )
     Console(width=None if os.isatty(1) else 150).print(table)
 
@@ -221,9 +230,18 @@ def write(name: str, about: dict[str, Any], figures: list[Figure]) -> Path:
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
     rounded = [
-        {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(f).items() if v not in (None, [], "")}
+        {
+            k: round(v, 3) if isinstance(v, float) else v
+            for k, v in asdict(f).items()
+            if v not in (None, [], "")
+        }
         for f in figures
     ]
-    content = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **machine(), **about, "figures": rounded}
+    content = {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **machine(),
+        **about,
+        "figures": rounded,
+    }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return path

@@ -59,7 +59,12 @@ class Floor:
                 rows: list[tuple[Any, ...]] = self.conn.execute(_PG_CLAIM, (lane, most)).fetchall()
             return rows
         now = datetime.now(UTC)
-        values = {"now": to_micros(now), "lease": to_micros(now + timedelta(seconds=30)), "lane": lane, "most": most}
+        values = {
+            "now": to_micros(now),
+            "lease": to_micros(now + timedelta(seconds=30)),
+            "lane": lane,
+            "most": most,
+        }
         self.conn.execute("BEGIN IMMEDIATE")
         rows = self.conn.execute(_LITE_CLAIM, values).fetchall()
         self.conn.execute("COMMIT")
@@ -83,7 +88,9 @@ class Floor:
         if self._on.postgresql:
             marks = ", ".join(["%s"] * len(names))
             with self.conn.transaction():
-                self.conn.execute(f"INSERT INTO {table.name} ({quoted}) VALUES ({marks})", list(rows[0].values()))
+                self.conn.execute(
+                    f"INSERT INTO {table.name} ({quoted}) VALUES ({marks})", list(rows[0].values())
+                )
             return
         marks = ", ".join("?" * len(names))
         self.conn.execute("BEGIN IMMEDIATE")

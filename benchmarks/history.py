@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from benchmarks.common import Opened
 from clarion import clock, ids
 from clarion.event import make
+from clarion.question import Place, Question, to_json
+from clarion.severity import Severity
 from clarion.store import dialect
 from clarion.store import schema as s
 from clarion.store.events import EMISSION
@@ -69,7 +71,9 @@ class History:
         self.each = 50
         self._unread_every = max(1, rows // self.each // unread)
         self._addresses = on.database.read(
-            lambda c: {r.recipient: r.id for r in c.execute(sa.select(s.addresses.c.recipient, s.addresses.c.id))}
+            lambda c: {
+                r.recipient: r.id for r in c.execute(sa.select(s.addresses.c.recipient, s.addresses.c.id))
+            }
         )
 
     def write(self) -> float:
@@ -86,7 +90,25 @@ class History:
                 })  # fmt: skip
                 values = {name: getattr(event, name) for name in EMISSION} | {"to": [["participant", ["x"]]]}
                 events.append(tuple(values[name] for name in EMISSION))
-                questions.append((TENANT, event.id, 0, {"type": event.type, "severity": 0, "places": [{"channel": "email"}]}))
+                questions.append(
+                    (
+                        TENANT,
+                        event.id,
+                        0,
+                        to_json(
+                            Question(
+                                now=event.at,
+                                type=event.type,
+                                required=False,
+                                severity=Severity.INFO,
+                                reason="participant",
+                                emitted_at=event.at,
+                                due_at=event.at,
+                                places=(Place(channel="inbox"), Place(channel="email")),
+                            )
+                        ),
+                    )
+                )
                 self.events.append(event.id)
                 for row in self._told(n, event.id, event.at):
                     notifications.append(row[0])
@@ -123,7 +145,18 @@ class History:
     def queue_again(self, lanes: int, few: int) -> float:
         """Every delivery due once more: `few` in each of `lanes` small lanes, all others ahead of them in LANE."""
         begun, old = time.perf_counter(), clock.now() - timedelta(hours=1)
-        names = ("tenant", "delivery_id", "channel", "lane", "priority", "due_at", "claims", "attempts", "losses", "cancelled")
+        names = (
+            "tenant",
+            "delivery_id",
+            "channel",
+            "lane",
+            "priority",
+            "due_at",
+            "claims",
+            "attempts",
+            "losses",
+            "cancelled",
+        )
         small = lanes * few
         ahead = len(self.deliveries) - small
         order = iter(enumerate(self.deliveries))

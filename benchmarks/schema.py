@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,7 +22,7 @@ from clarion.delivery import LEASE, sent
 from clarion.event import Event, EventFields, make
 from clarion.event_type import EventType
 from clarion.preference import scopes
-from clarion.store import dialect, events, notifications, people, queue, walks
+from clarion.store import events, inbox, notifications, people, queue, records, walks
 from clarion.store import schema as s
 
 T = past.TENANT
@@ -42,7 +41,9 @@ class Bench:
         self.plans = Plans(on, show=plans)
         self.figures: list[Figure] = []
 
-    def add(self, name: str, taken: list[float] | None = None, floor: list[float] | None = None, **more: Any) -> None:
+    def add(
+        self, name: str, taken: list[float] | None = None, floor: list[float] | None = None, **more: Any
+    ) -> None:
         if taken:
             more |= {"p50_ms": p50(taken), "p99_ms": p99(taken)}
         if taken and floor:
@@ -59,65 +60,46 @@ class Bench:
 # ── Reads ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def explain(conn: Connection, event_id: UUID, recipient: str) -> tuple[Any, ...]:
-    """All that is known of (event, recipient): what was decided, and all that became of it. Two round trips."""
-    n, d = s.notifications, s.deliveries
-    told = conn.execute(
-        sa.select(n, s.events, s.questions.c.question.label("asked"))
-        .select_from(
-            n.join(s.events, sa.and_(s.events.c.tenant == n.c.tenant, s.events.c.id == n.c.event_id)).outerjoin(
-                s.questions,
-                sa.and_(s.questions.c.tenant == n.c.tenant, s.questions.c.event_id == n.c.event_id, s.questions.c.n == n.c.question),
-            )
-        )
-        .where(n.c.tenant == T, n.c.event_id == event_id, n.c.recipient == recipient)
-    ).one()  # fmt: skip
-    deliveries = conn.execute(
-        sa.select(d, s.queue, s.outcomes)
-        .select_from(
-            d.outerjoin(s.queue, sa.and_(s.queue.c.tenant == d.c.tenant, s.queue.c.delivery_id == d.c.id)).outerjoin(
-                s.outcomes, sa.and_(s.outcomes.c.tenant == d.c.tenant, s.outcomes.c.delivery_id == d.c.id)
-            )
-        )
-        .where(d.c.tenant == T, d.c.notification_id == told.id)
-        .order_by(d.c.id, s.outcomes.c.claim)
-    ).all()
-    return told, deliveries
-
-
 def reads(bench: Bench, history: past.History, state: str) -> None:
     n, o, e = s.notifications, s.outcomes, s.events
-    mine = (n.c.tenant == T, n.c.recipient == past.READER)
-    visible = sa.text("visible AND withdrawn_at IS NULL")
     places = iter(range(0, 10**9, 7919))
 
     def some_event() -> int:
         return next(places) % len(history.events)
 
-    def explain_one(conn: Connection) -> object:
+    def explain(conn: Connection) -> object:
         at = some_event()
-        return explain(conn, history.events[at], past.person(1 + (at * history.each + 1) % (history.recipients - 1)))
+        event_id, recipient = (
+            history.events[at],
+            past.person(1 + (at * history.each + 1) % (history.recipients - 1)),
+        )
+        found = records.event(conn, T, event_id), records.notification(conn, T, event_id, recipient)
+        assert found[0]
+        assert found[1]
+        assert found[1].deliveries[0].attempts
+        return found
 
-    def unread(conn: Connection) -> object:
-        return conn.execute(sa.select(sa.func.count()).select_from(n).where(*mine, sa.text(s.UNREAD))).scalar_one()
+    def told(conn: Connection) -> object:
+        return records.told(conn, T, history.events[some_event()])
 
-    def inbox(conn: Connection) -> object:
-        page = sa.select(n).where(*mine, visible).order_by(n.c.id.desc()).limit(50)
-        joined = page.subquery("n")
-        found = sa.select(joined, e).join(e, sa.and_(e.c.tenant == joined.c.tenant, e.c.id == joined.c.event_id))
-        rows = conn.execute(found.order_by(joined.c.id.desc())).all()
-        assert len(rows) == 50
-        return rows
+    def unread(conn: Connection) -> int:
+        return inbox.count_unread(conn, T, past.READER)
+
+    def first_page(conn: Connection) -> object:
+        return inbox.items(conn, T, past.READER, most=50)
 
     def failures(conn: Connection) -> object:
-        final = sa.text("final AND result = 'failed'")
-        return conn.execute(sa.select(o).where(o.c.tenant == T, final).order_by(o.c.at.desc()).limit(50)).all()
+        return conn.execute(
+            sa.select(o).where(o.c.tenant == T, sa.text(s.FAILED)).order_by(o.c.at.desc()).limit(50)
+        ).all()
 
-    def gated(conn: Connection) -> object:
-        return conn.execute(sa.select(n).where(n.c.tenant == T, sa.text("gates <> 0")).order_by(n.c.id.desc()).limit(50)).all()
+    def refused(conn: Connection) -> object:
+        return conn.execute(
+            sa.select(n).where(n.c.tenant == T, sa.text(s.REFUSED)).order_by(n.c.id.desc()).limit(50)
+        ).all()
 
     def by_key(conn: Connection) -> object:
-        return conn.execute(sa.select(e).where(e.c.tenant == T, e.c.key == f"key-{some_event()}")).one()
+        return records.event_by_key(conn, T, f"key-{some_event()}")
 
     def by_subject(conn: Connection) -> object:
         wanted = sa.select(e).where(e.c.tenant == T, e.c.subject == f"cl/{some_event() // 5}")
@@ -126,10 +108,11 @@ def reads(bench: Bench, history: past.History, state: str) -> None:
     found = bench.read(unread)
     for name, work in {
         f"unread count: {found:,} of {history.rows:,}": unread,
-        "inbox, first page of 50": inbox,
-        "explain (event, recipient)": explain_one,
+        "inbox, first page of 50": first_page,
+        "explain (event, recipient)": explain,
+        "everybody told of an event": told,
         "failures, newest 50": failures,
-        "refused by a gate, newest 50": gated,
+        "refused by a gate, newest 50": refused,
         "event by key": by_key,
         "events by subject": by_subject,
     }.items():
@@ -211,9 +194,19 @@ def claim_and_settle(bench: Bench, floor: Floor) -> None:
         return f"{wal[name] / share:,.0f} B of WAL a delivery" if bench.on.postgresql else ""
 
     claims = bench.run(claim)
-    bench.add("claim 100 of one lane", ours["claim"], theirs["claim"], note=bytes_of("claim"), **bench.plans.of("claim", claim))
+    bench.add(
+        "claim 100 of one lane",
+        ours["claim"],
+        theirs["claim"],
+        note=bytes_of("claim"),
+        **bench.plans.of("claim", claim),
+    )
     bench.reading("ask whether any lost delivery is due", lambda c: queue.any_lost(c, "email"))
-    bench.add("read what 100 are to send", ours["read"], **bench.plans.of("read_work", lambda c: queue.read_work(c, claims)))
+    bench.add(
+        "read what 100 are to send",
+        ours["read"],
+        **bench.plans.of("read_work", lambda c: queue.read_work(c, claims)),
+    )
     settle_plans = bench.plans.of("settle", lambda c: queue.settle(c, settlements(claims)))
     bench.add("settle 100 sent", ours["settle"], theirs["settle"], note=bytes_of("settle"), **settle_plans)
     both = [a + b for a, b in zip(ours["claim"], ours["settle"], strict=True)]
@@ -271,7 +264,12 @@ def _share(bench: Bench) -> int:
 
 
 def emits(bench: Bench, floor: Floor) -> None:
-    fields: EventFields = {"subject": "cl/1", "thread": "cl/1", "to": ["bob"], "data": {"text": "Looks good to me"}}
+    fields: EventFields = {
+        "subject": "cl/1",
+        "thread": "cl/1",
+        "to": ["bob"],
+        "data": {"text": "Looks good to me"},
+    }
     keys = iter(range(10**9))
 
     def ours() -> None:
@@ -283,7 +281,13 @@ def emits(bench: Bench, floor: Floor) -> None:
     def theirs() -> None:
         now, id = clock.now(), ids.uuid7()
         at = now if bench.on.postgresql else int(now.timestamp() * 1e6)
-        values = {"id": id if bench.on.postgresql else id.hex, "emitted_at": at, "at": at, "due_at": at, "key": f"raw-{next(keys)}"}
+        values = {
+            "id": id if bench.on.postgresql else id.hex,
+            "emitted_at": at,
+            "at": at,
+            "due_at": at,
+            "key": f"raw-{next(keys)}",
+        }
         floor.insert(s.events, [row | values])
 
     taken: tuple[list[float], list[float]] = ([], [])
@@ -303,9 +307,13 @@ def emits(bench: Bench, floor: Floor) -> None:
 
 def fan_out(bench: Bench, floor: Floor, recipients: int, page: int) -> None:
     """One event to everybody who follows a topic, page by page, on tables that were never analysed."""
-    event = make("bench.released", {"topic": past.TOPIC, "data": {"version": "1.0"}, "key": f"fan-out-{page}"})
+    event = make(
+        "bench.released", {"topic": past.TOPIC, "data": {"version": "1.0"}, "key": f"fan-out-{page}"}
+    )
     bench.run(lambda c: events.emit(c, [event]))
-    (walk,) = [w for w in bench.run(lambda c: walks.claim_due(c, most=20, lease=LEASE)) if w.event.id == event.id]
+    (walk,) = [
+        w for w in bench.run(lambda c: walks.claim_due(c, most=20, lease=LEASE)) if w.event.id == event.id
+    ]
     cursor, first = None, True
     pages: list[float] = []
     parts = {"read": 0.0, "plan": 0.0, "write": 0.0}
@@ -340,7 +348,7 @@ def fan_out(bench: Bench, floor: Floor, recipients: int, page: int) -> None:
         pages.append((time.perf_counter() - started) * 1000)
         first = False
     took = time.perf_counter() - begun
-    plans = bench.plans.of(f"fan-out page of {page}", lambda c: (_reads_of_page(c, event, page)))
+    plans = bench.plans.of(f"fan-out page of {page}", lambda c: _reads_of_page(c, event, page))
     floor_took = _floor_fan_out(bench, floor, event, page)
     bench.add(
         f"fan-out to {recipients:,}, a page of {page:,}",
@@ -365,11 +373,15 @@ def _floor_fan_out(bench: Bench, floor: Floor, event: Event, page: int) -> float
     lite = not bench.on.postgresql
     written = []
     for table, key in ((s.notifications, "id"), (s.deliveries, "id"), (s.queue, "delivery_id")):
-        names = [column.name for column in table.c if column.server_default is None or column.name != "visible"]
+        names = [
+            column.name for column in table.c if column.server_default is None or column.name != "visible"
+        ]
         chosen = sa.select(*(table.c[name] for name in names)).where(table.c.tenant == T)
         if table is s.notifications:
             chosen = chosen.where(table.c.event_id == event.id)
-        sql = chosen.order_by(table.c[key]).compile(bench.on.database.engine, compile_kwargs={"literal_binds": True})
+        sql = chosen.order_by(table.c[key]).compile(
+            bench.on.database.engine, compile_kwargs={"literal_binds": True}
+        )
         rows = [list(row) for row in floor.conn.execute(str(sql)).fetchall()]
         written.append((table, names, rows))
     if not lite:
@@ -435,7 +447,9 @@ def measure(kind: str, *, rows: int, recipients: int, show_plans: bool) -> list[
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
-    parser.add_argument("--rows", type=int, default=1_000_000, help="notifications, deliveries, outcomes, due")
+    parser.add_argument(
+        "--rows", type=int, default=1_000_000, help="notifications, deliveries, outcomes, due"
+    )
     parser.add_argument("--recipients", type=int, default=100_000)
     parser.add_argument("--plans", action="store_true", help="print each statement and how it is run")
     parser.add_argument("--no-write", action="store_true", help="leave results/schema.json as it is")

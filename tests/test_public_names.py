@@ -7,7 +7,35 @@ import sys
 
 import clarion
 
-PUBLIC: list[str] = []
+PUBLIC = [
+    "Address",
+    "Channel",
+    "Clarion",
+    "ClarionError",
+    "ConfigError",
+    "Conflict",
+    "Console",
+    "Content",
+    "Down",
+    "Email",
+    "Event",
+    "EventFields",
+    "EventType",
+    "Gone",
+    "HostTransaction",
+    "InvalidInput",
+    "Limits",
+    "Message",
+    "NotMigrated",
+    "Policy",
+    "Recipient",
+    "Reject",
+    "Retries",
+    "Retry",
+    "SendError",
+    "Severity",
+    "UnknownName",
+]
 
 
 def test_the_public_names_are_these() -> None:

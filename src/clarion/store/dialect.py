@@ -96,7 +96,7 @@ def look_up(
     *,
     lock: bool = False,
 ) -> Select[Any]:
-    """All columns of `rows` with those of `found`, a select from one table that refers to `rows`.
+    """All columns of `rows` with those of `found`, a select with conditions that refer to `rows`.
 
     On PostgreSQL as `LATERAL (… OFFSET 0)`: an index look-up per row, whatever the planner believes about a
     table that was never analysed; anything else has been seen to take seconds instead of milliseconds.
@@ -106,10 +106,7 @@ def look_up(
             found = found.with_for_update(key_share=True)
         lateral = found.correlate(rows).offset(0).lateral("found")
         return sa.select(*rows.c, *lateral.c).select_from(rows.join(lateral, sa.true()))
-    (table,) = [item for item in found.get_final_froms() if item is not rows]
-    condition = found.whereclause
-    assert condition is not None  # noqa: S101 - a look-up without a condition would be a cross product
-    return sa.select(*rows.c, *found.selected_columns).select_from(rows.join(table, condition))
+    return found.add_columns(*rows.c)
 
 
 def row_address(conn: Connection, table: FromClause) -> ColumnElement[Any]:

@@ -47,7 +47,7 @@ def items(
         .where(
             notifications.c.tenant == tenant,
             notifications.c.recipient == recipient,
-            notifications.c.visible,
+            sa.text(f"{notifications.name}.visible"),  # not "visible = 1", which is not the index's condition
             notifications.c.withdrawn_at.is_(None),
         )
         .order_by(notifications.c.id.desc())

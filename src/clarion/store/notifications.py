@@ -44,10 +44,15 @@ _QUEUE = (
 
 def already_told(conn: Connection, event: Event, among: Collection[str]) -> set[str]:
     """Those recipients who have their notification of this event, for a stronger reason or from an earlier walk."""
-    wanted = dialect.batch(conn, {"wanted": sa.Text}, [(id,) for id in sorted(among)])
+    # The whole key is in the batch: were the event a constant, SQLite would go through all that it has told.
+    wanted = dialect.batch(
+        conn,
+        {"tenant_": sa.Text, "event_": sa.Uuid, "wanted": sa.Text},
+        [(event.tenant, event.id, id) for id in sorted(among)],
+    )
     found = sa.select(notifications.c.recipient).where(
-        notifications.c.tenant == event.tenant,
-        notifications.c.event_id == event.id,
+        notifications.c.tenant == wanted.c.tenant_,
+        notifications.c.event_id == wanted.c.event_,
         notifications.c.recipient == wanted.c.wanted,
     )
     return {row.recipient for row in conn.execute(dialect.look_up(conn, wanted, found))}

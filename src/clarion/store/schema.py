@@ -104,8 +104,8 @@ events = Table(
 _index("events_key", events.c.tenant, events.c.key, unique=True, where="key IS NOT NULL")
 _index("events_due", events.c.tenant, events.c.due_at, where="due_at IS NOT NULL AND losses = 0")
 _index("events_lost", events.c.due_at, where="due_at IS NOT NULL AND losses > 0")
-_index("events_subject", events.c.tenant, events.c.subject, where="subject IS NOT NULL")
-_index("events_thread", events.c.tenant, events.c.thread, where="thread IS NOT NULL")
+_index("events_subject", events.c.tenant, events.c.subject, events.c.id, where="subject IS NOT NULL")
+_index("events_thread", events.c.tenant, events.c.thread, events.c.id, where="thread IS NOT NULL")
 
 # A state of the world that an event opened; unique only while it is open.
 conditions = Table(
@@ -262,7 +262,10 @@ notifications = Table(
     Column("withdrawn_at", Instant),
     _key("tenant", "id"),
 )
+# Written into queries as they stand here: SQLite takes a partial index only for the very same words.
+VISIBLE = "visible AND withdrawn_at IS NULL"
 UNREAD = "visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"
+REFUSED = "gates <> 0"
 _index(
     "notifications_event",
     notifications.c.tenant,
@@ -275,10 +278,10 @@ _index(
     notifications.c.tenant,
     notifications.c.recipient,
     notifications.c.id,
-    where="visible AND withdrawn_at IS NULL",
+    where=VISIBLE,
 )
 _index("notifications_unread", notifications.c.tenant, notifications.c.recipient, where=UNREAD)
-_index("notifications_gates", notifications.c.tenant, notifications.c.id, where="gates <> 0")
+_index("notifications_gates", notifications.c.tenant, notifications.c.id, where=REFUSED)
 
 # What a gate was asked, once per distinct question of an event: `explain` decides it again.
 questions = Table(
@@ -420,7 +423,8 @@ outcomes = Table(
     _key("tenant", "delivery_id", "claim"),
     CheckConstraint("result IN ({})".format(", ".join(f"'{r}'" for r in RESULTS)), name="result"),
 )
-_index("outcomes_failed", outcomes.c.tenant, outcomes.c.at, where="final AND result = 'failed'")
+FAILED = "final AND result = 'failed'"
+_index("outcomes_failed", outcomes.c.tenant, outcomes.c.at, where=FAILED)
 
 # ── What operators and the application declare ───────────────────────────────────────────────────────────
 

@@ -12,6 +12,42 @@ down_revision = None
 
 
 def upgrade() -> None:
+    _create_tables()
+    if op.get_bind().dialect.name == "sqlite":
+        _tell_planner()
+
+
+def _tell_planner() -> None:
+    """Say how the tables will be filled, before they are.
+
+    Without statistics SQLite takes every tenant for ten rows, and reads all of a tenant in the order of its
+    ids rather than sort the three rows that were asked for. ANALYZE replaces what is said here.
+    """
+    conn = op.get_bind()
+    conn.exec_driver_sql("ANALYZE clarion_schema")  # makes the table sqlite_stat1
+    said = {row[0] for row in conn.exec_driver_sql("SELECT idx FROM sqlite_stat1")}
+    for table in sa.inspect(conn).get_table_names():
+        if not table.startswith("clarion_") or table == "clarion_schema":
+            continue
+        for _, index, unique, *_ in conn.exec_driver_sql(f"PRAGMA index_list({table})").all():
+            if index not in said:
+                columns = [row[2] for row in conn.exec_driver_sql(f"PRAGMA index_info({index})")]
+                conn.exec_driver_sql(
+                    "INSERT INTO sqlite_stat1 (tbl, idx, stat) VALUES (?, ?, ?)",
+                    (table, index, _rows_per_prefix(columns, unique=bool(unique))),
+                )
+
+
+def _rows_per_prefix(columns: list[str], *, unique: bool) -> str:
+    """The rows in an index of these columns, then how many share its first column, its first two, and so on."""
+    sharing = [1_000_000 if columns[0] in ("tenant", "channel") else 100]
+    sharing += [100 if n == 1 else 10 for n in range(1, len(columns))]
+    if unique:
+        sharing[-1] = 1
+    return " ".join(map(str, [1_000_000, *sharing]))
+
+
+def _create_tables() -> None:
     op.create_table(
         "clarion_addresses",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -252,7 +288,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_clarion_events_subject",
         "clarion_events",
-        ["tenant", "subject"],
+        ["tenant", "subject", "id"],
         unique=False,
         postgresql_where=sa.text("subject IS NOT NULL"),
         sqlite_where=sa.text("subject IS NOT NULL"),
@@ -260,7 +296,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_clarion_events_thread",
         "clarion_events",
-        ["tenant", "thread"],
+        ["tenant", "thread", "id"],
         unique=False,
         postgresql_where=sa.text("thread IS NOT NULL"),
         sqlite_where=sa.text("thread IS NOT NULL"),

@@ -1,0 +1,107 @@
+"""What the documents show, runs."""
+
+from __future__ import annotations
+
+import asyncio
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from email import message_from_bytes, policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clarion import Address, Clarion, Down, Gone, Retry
+from tests.channels.make import message
+from tests.docs.code import ROOT, blocks
+from tests.support.smtp import FaultServer
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_the_first_screen_of_the_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with FaultServer() as server:
+        shown = blocks("README.md")[0].replace("localhost:2525", f"127.0.0.1:{server.port}")
+        names: dict[str, Any] = {}
+        exec(compile(shown, "README.md", "exec"), names)
+        clarion: Clarion = names["clarion"]
+        worker = clarion.worker()
+        working = asyncio.create_task(worker.run())
+        async with asyncio.timeout(20):
+            while len(server.mails) < 2:
+                await asyncio.sleep(0.02)
+        worker.stop()
+        await working
+    assert sorted(mail.to[0] for mail in server.mails) == ["bob@acme.test", "carol@acme.test"]
+    to_bob = message_from_bytes(next(m.raw for m in server.mails if "bob" in m.to[0]), policy=policy.default)
+    assert to_bob["From"] == "Acme <hello@acme.test>"
+    assert to_bob["Message-ID"]
+    assert [item.reason for item in clarion.inbox("bob")] == ["author"]
+    assert clarion.why(names["event"], "carol").reason == "mention"
+    assert clarion.why(names["event"], "dave").reason is None
+    names["engine"].dispose()
+    clarion.close()
+
+
+class _Hook(http.server.BaseHTTPRequestHandler):
+    answers: list[int]
+    got: list[dict[str, str]]
+
+    def do_POST(self) -> None:
+        self.got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(self.answers.pop(0))
+        self.send_header("X-Message-Id", "m1")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hook() -> Iterator[http.server.ThreadingHTTPServer]:
+    _Hook.answers, _Hook.got = [], []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Hook)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+async def test_the_channel_in_the_documents(hook: http.server.ThreadingHTTPServer) -> None:
+    shown = next(block for block in blocks("docs/channels.md") if "class Chat" in block)
+    assert len([line for line in shown[shown.index("class Chat") :].splitlines() if line.strip()]) <= 20
+    names: dict[str, Any] = {}
+    exec(compile(shown, "docs/channels.md", "exec"), names)
+    chat = names["Chat"]()
+    address = Address("chat", f"http://127.0.0.1:{hook.server_address[1]}/hooks/x")
+
+    sent = message("Merged", "cl/42")
+    _Hook.answers[:] = [200]
+    assert await chat.send(sent, address) == "m1"
+    assert _Hook.got[0] == {"id": str(sent.id), "text": "Merged\ncl/42"}
+    for answer, kind in ((410, Gone), (429, Retry), (503, Retry)):
+        _Hook.answers[:] = [answer]
+        with pytest.raises(kind, match=f"http_{answer}"):
+            await chat.send(sent, address)
+    with pytest.raises(Down, match="connect"):
+        await chat.send(sent, Address("chat", "http://127.0.0.1:1/x"))
+
+
+@pytest.mark.parametrize("document", sorted(str(p.relative_to(ROOT)) for p in (ROOT / "docs").glob("*.md")))
+def test_python_in_the_documents_parses(document: str) -> None:
+    for block in blocks(document):
+        compile(block, document, "exec", flags=0x2000)  # PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    import re
+
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8")):
+            assert (path.parent / target).exists(), f"{path.name} links to {target}"
