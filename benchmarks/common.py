@@ -20,10 +20,10 @@ from typing import Any
 import sqlalchemy as sa
 from rich.console import Console
 from rich.table import Table
+from tests.support.postgres import Postgres
 
 from clarion.store.database import Database
 from clarion.store.migrate import upgrade
-from tests.support.postgres import Postgres
 
 RESULTS = Path(__file__).parent / "results"
 _INDEX = re.compile(r"\b(?:ix|pk)_clarion_\w+|sqlite_autoindex_clarion_\w+")
@@ -157,7 +157,7 @@ class Plans:
         self._on = on
         self._show = show
 
-    def of(self, name: str, work: Callable[[sa.Connection], object]) -> dict[str, list[str]]:
+    def of(self, name: str, work: Callable[[sa.Connection], object]) -> dict[str, Any]:
         """The indexes used by what `work` runs, and the tables read from end to end. Nothing is committed."""
         seen: list[tuple[str, Any]] = []
         engine = self._on.database.engine

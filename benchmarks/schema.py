@@ -394,7 +394,7 @@ def _floor_fan_out(bench: Bench, floor: Floor, event: Event, page: int) -> float
             fresh[old] = ids.uuid7().hex if lite else ids.uuid7()
         return fresh[old]
 
-    for table, names, rows in written:
+    for _, names, rows in written:
         for name in ("id", "notification_id", "delivery_id"):
             if name in names:
                 at = names.index(name)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 
 from clarion.errors import InvalidInput
-from clarion.event import DATA_LIMIT, DEPTH_LIMIT, dump
+from clarion.event_data import DATA_LIMIT, DEPTH_LIMIT, dump
 from clarion.severity import Severity
 from tests.support.events import event, nested, plain_data, refusal
 

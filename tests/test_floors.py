@@ -19,7 +19,19 @@ ROOT = Path(__file__).parents[1] / "src" / PACKAGE
 # Where a new module of Clarion is added, the lowest floor on which it can stand.
 FLOORS: Sequence[frozenset[str]] = (
     frozenset({"errors", "clock", "ids", "telemetry", "config", "severity"}),
-    frozenset({"recipient", "preference", "policy", "event", "event_type", "message", "question", "reason"}),
+    frozenset(
+        {
+            "recipient",
+            "preference",
+            "policy",
+            "event",
+            "event_data",
+            "event_type",
+            "message",
+            "question",
+            "reason",
+        }
+    ),
     frozenset({"gates", "delivery"}),
     frozenset({"plan", "explanation"}),
     frozenset({"store", "channels", "templates"}),

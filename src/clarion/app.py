@@ -154,6 +154,7 @@ class Clarion:
         if type not in self.types:
             raise UnknownName("event type", type, self.types)
         made = event.make(type, fields)
+        event.retention_limit(made.at, made.emitted_at)
         for channel in (
             *(made.channels or ()),
             *(w.channel for _, p in made.to for w in p if isinstance(w, Address)),

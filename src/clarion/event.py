@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 from uuid import UUID
 
-from clarion import clock, ids
+from clarion import clock, event_data, ids
 from clarion.errors import InvalidInput, UnknownName, shown
 from clarion.recipient import Address
 from clarion.severity import Severity
@@ -20,11 +20,9 @@ To = tuple[tuple[str, tuple["str | Address", ...]], ...]
 
 TEXT_LIMIT = 255
 URL_LIMIT = 2000
-DATA_LIMIT = 256 * 1024
-DEPTH_LIMIT = 32
 LIST_LIMIT = 10_000
-TOO_LARGE = f"data is more than {DATA_LIMIT:,} bytes of JSON; store it elsewhere and put a link in `url`"
 NAMES_LIMIT = 100
+FURTHEST = timedelta(days=25)  # ahead; below the time that events are kept
 DEFAULT_TENANT = "default"
 
 # C0 and C1 controls, line and paragraph separators, lone surrogates: none has a place in a name.
@@ -107,7 +105,7 @@ def make(type: str, fields: EventFields) -> Event:
         condition=_text("condition", fields.get("condition")),
         tags=_names("tags", fields.get("tags", ())),
         channels=None if channels is None else _names("channels", channels),
-        data=_data(fields.get("data", {})),
+        data=event_data.checked(fields.get("data", {})),
         url=_url(fields.get("url")),
         expires_at=_instant("expires_at", fields.get("expires_at")),
         correlation_id=_text("correlation_id", fields.get("correlation_id")) or str(event_id),
@@ -118,23 +116,6 @@ def make(type: str, fields: EventFields) -> Event:
         )
     object.__setattr__(event, "body_hash", _body_hash(event, at, fields.get("correlation_id")))
     return event
-
-
-def dump(value: object) -> str:
-    """`value` as JSON text that every database and reader takes; raises `InvalidInput`."""
-    _check_shape(value)
-    try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        size = len(text.encode())
-    except (TypeError, ValueError) as error:
-        raise InvalidInput(
-            f"data must be plain JSON (text, finite numbers, lists, objects with text keys): {error}"
-        ) from None
-    if "\\u0000" in text and "\x00" in _all_text(value):
-        raise InvalidInput("data holds a NUL character (U+0000), which PostgreSQL cannot store; remove it")
-    if size > DATA_LIMIT:
-        raise InvalidInput(TOO_LARGE)
-    return text
 
 
 def audience_json(to: To) -> list[list[Any]]:
@@ -177,7 +158,6 @@ def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) ->
         event.expires_at and event.expires_at.isoformat(),
         correlation_id,
     ]
-    dump(event.data)
     text = json.dumps([body, event.data], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -189,12 +169,6 @@ def _in_order(people: Iterable[str | Address]) -> tuple[str | Address, ...]:
         return ("", who) if isinstance(who, str) else (who.channel, who.value, who.locale or "")
 
     return tuple(sorted(set(people), key=place))
-
-
-def _data(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidInput(f"data must be an object with named values, got {shown(value)}")
-    return value
 
 
 def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:
@@ -282,48 +256,7 @@ def _address(field: str, address: Address) -> Address:
     return address
 
 
-def _check_shape(value: object) -> None:
-    """Refuses what is too deep or too large before anything is written, without recursion.
-
-    What a list holds many times is written many times, so everything counts where it stands, at the least
-    it can take in JSON: a value within another two bytes, with what separates it; a text or a name its length.
-    """
-    level, room = [value], DATA_LIMIT
-    for _ in range(DEPTH_LIMIT + 1):
-        below: list[object] = []
-        for item in level:
-            if isinstance(item, str):
-                room -= len(item)
-            elif isinstance(item, int):
-                room -= max(item.bit_length() // 4 - 1, 0)
-            elif isinstance(item, Mapping):
-                for name in item:
-                    if not isinstance(name, str):
-                        raise InvalidInput(f"data has the key {shown(name)}; keys must be text")
-                    room -= len(name)
-                below.extend(item.values())
-            elif isinstance(item, list | tuple):
-                below.extend(item)
-            if 2 * len(below) > room:
-                raise InvalidInput(TOO_LARGE)
-        if not below:
-            return
-        level, room = below, room - 2 * len(below)
-    raise InvalidInput(f"data is nested deeper than {DEPTH_LIMIT} levels; flatten it")
-
-
-def _all_text(value: object) -> str:
-    """All texts inside `value`, to tell a NUL from a backslash that precedes `u0000`."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping):
-        return "".join(f"{name}{_all_text(item)}" for name, item in value.items())
-    if isinstance(value, list | tuple):
-        return "".join(map(_all_text, value))
-    return ""
-
-
-def retention_limit(at: datetime, now: datetime, furthest: timedelta) -> None:
+def retention_limit(at: datetime, now: datetime, furthest: timedelta = FURTHEST) -> None:
     """A schedule beyond `furthest` would be forgotten before it is due: refused when it is made."""
     if at - now > furthest:
         raise InvalidInput(
