@@ -46,7 +46,7 @@ class Figure:
     rate: float | None = None  # things a second
     note: str = ""
     indexes: list[str] = field(default_factory=list)
-    scans: list[str] = field(default_factory=list)  # tables read from end to end: none should be
+    scans: list[str] = field(default_factory=list)  # tables with rows read from end to end: none should be
 
 
 @dataclass(slots=True)
@@ -185,10 +185,39 @@ class Plans:
                         f"\n-- {self._on.name}: {name}\n{statement.strip()}\n"
                         + "\n".join(f"   {x}" for x in plan)
                     )
+            scanned = {name for found in _SCAN.findall("\n".join(lines)) for name in found if name}
+            scans = [
+                name for name in scanned if conn.exec_driver_sql(f"SELECT 1 FROM {name} LIMIT 1").first()
+            ]
             transaction.rollback()
         text = "\n".join(lines)
-        scans = {name for found in _SCAN.findall(text) for name in found if name}
         return {"indexes": sorted(set(_INDEX.findall(text))), "scans": sorted(scans)}
+
+
+class Bench:
+    """One database under measurement, and the figures found so far."""
+
+    def __init__(self, on: Opened, *, plans: bool) -> None:
+        self.on = on
+        self.run = on.database.run
+        self.read = on.database.read
+        self.plans = Plans(on, show=plans)
+        self.figures: list[Figure] = []
+
+    def add(
+        self, name: str, taken: list[float] | None = None, floor: list[float] | None = None, **more: Any
+    ) -> None:
+        if taken:
+            more |= {"p50_ms": p50(taken), "p99_ms": p99(taken)}
+        if taken and floor:
+            more |= {"floor_p50_ms": p50(floor), "ratio": p50(floor) / p50(taken)}
+        self.figures.append(Figure(database=self.on.name, name=name, **more))
+        print(".", end="", flush=True)
+
+    def reading(self, name: str, work: Callable[[sa.Connection], object], **more: Any) -> None:
+        """A read: often enough that PostgreSQL may have chosen a generic plan (psycopg prepares at the 6th)."""
+        taken = times(lambda: self.read(work), 60, warm=15)
+        self.add(name, taken, **more, **self.plans.of(name, work))
 
 
 def machine() -> dict[str, Any]:

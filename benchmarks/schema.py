@@ -9,52 +9,25 @@ import argparse
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from benchmarks import history as past
-from benchmarks.common import Figure, Opened, Plans, opened, p50, p99, show, times, write
+from benchmarks.common import Bench, Figure, Opened, opened, p50, show, write
 from benchmarks.floors import Floor
-from clarion import clock, ids, plan
+from benchmarks.schema_fan_out import emits, fan_out
 from clarion.delivery import LEASE, sent
-from clarion.event import Event, EventFields, make
-from clarion.event_type import EventType
-from clarion.preference import scopes
-from clarion.store import events, inbox, notifications, people, queue, records, walks
+from clarion.store import inbox, queue, records
 from clarion.store import schema as s
+
+Done = TypeVar("Done")
 
 T = past.TENANT
 BATCH = 100
-FAN_OUT_TYPE = EventType(code="bench.released", channels=("inbox", "email"), max_age=timedelta(days=3))
 SUSTAINED = 10.0
-
-
-class Bench:
-    """One database under measurement, and the figures found so far."""
-
-    def __init__(self, on: Opened, *, plans: bool) -> None:
-        self.on = on
-        self.run = on.database.run
-        self.read = on.database.read
-        self.plans = Plans(on, show=plans)
-        self.figures: list[Figure] = []
-
-    def add(
-        self, name: str, taken: list[float] | None = None, floor: list[float] | None = None, **more: Any
-    ) -> None:
-        if taken:
-            more |= {"p50_ms": p50(taken), "p99_ms": p99(taken)}
-        if taken and floor:
-            more |= {"floor_p50_ms": p50(floor), "ratio": p50(floor) / p50(taken)}
-        self.figures.append(Figure(database=self.on.name, name=name, **more))
-        print(".", end="", flush=True)
-
-    def reading(self, name: str, work: Callable[[Connection], object], **more: Any) -> None:
-        """A read: often enough that PostgreSQL may have chosen a generic plan (psycopg prepares at the 6th)."""
-        taken = times(lambda: self.read(work), 60, warm=15)
-        self.add(name, taken, **more, **self.plans.of(name, work))
 
 
 # ── Reads ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -145,60 +118,49 @@ def claims_over_lanes(bench: Bench, lanes: int) -> None:
     bench.add("claim 100, 10 a lane", taken, note=f"15 claims served {len(served)} of {lanes} lanes", **plans)
 
 
+class Laps:
+    """Milliseconds and bytes of write-ahead log of things done in turns."""
+
+    def __init__(self, on: Opened) -> None:
+        self._on = on
+        self.taken: dict[str, list[float]] = {}
+        self._written: dict[str, int] = {}
+
+    def time(self, name: str, work: Callable[[], Done]) -> Done:
+        before = self._on.wal_position()
+        begun = time.perf_counter()
+        done = work()
+        self.taken.setdefault(name, []).append((time.perf_counter() - begun) * 1000)
+        self._written[name] = self._written.get(name, 0) + self._on.wal_position() - before
+        return done
+
+    def wal_of(self, name: str) -> str:
+        share = self._written[name] / (len(self.taken[name]) * BATCH)
+        return f"{share:,.0f} B of WAL a delivery" if self._on.postgresql else ""
+
+
 def claim_and_settle(bench: Bench, floor: Floor) -> None:
     """Ours and the floor's in turns, on the same rows."""
-    ours: dict[str, list[float]] = {"claim": [], "read": [], "settle": []}
-    theirs: dict[str, list[float]] = {"claim": [], "settle": []}
-    wal = {"claim": 0, "settle": 0}
-    position = bench.on.wal_position
+    laps = Laps(bench.on)
     for turn in range(120):
-        t = [time.perf_counter()]
-        w = [position()]
-
-        def lap(t: list[float] = t, w: list[int] = w) -> None:
-            t.append(time.perf_counter())
-            w.append(position())
-
-        t[0] = time.perf_counter()
-        claims = bench.run(claim)
-        lap()
-        t[1], before = time.perf_counter(), t[1]
-        took_claim = before - t[0]
-        begun = time.perf_counter()
-        work = bench.read(lambda c, cl=claims: queue.read_work(c, cl))  # type: ignore[misc]
-        took_read = time.perf_counter() - begun
-        before_settle = position()
-        begun = time.perf_counter()
-        lost = bench.run(lambda c, cl=claims: queue.settle(c, settlements(cl)))  # type: ignore[misc]
-        took_settle = time.perf_counter() - begun
-        after_settle = position()
+        if turn == 20:
+            laps = Laps(bench.on)
+        claims = laps.time("claim", lambda: bench.run(claim))
+        work = laps.time("read", lambda cl=claims: bench.read(lambda c: queue.read_work(c, cl)))  # type: ignore[misc]
+        ended = settlements(claims)
+        lost = laps.time("settle", lambda en=ended: bench.run(lambda c: queue.settle(c, en)))  # type: ignore[misc]
         assert len(claims) == len(work) == BATCH
         assert not lost
-        begun = time.perf_counter()
-        rows = floor.claim(past.LANE, BATCH)
-        floor_claim = time.perf_counter() - begun
-        begun = time.perf_counter()
-        floor.settle(rows)
-        floor_settle = time.perf_counter() - begun
-        if turn < 20:
-            continue
-        wal["claim"] += w[1] - w[0]
-        wal["settle"] += after_settle - before_settle
-        for name, took in (("claim", took_claim), ("read", took_read), ("settle", took_settle)):
-            ours[name].append(took * 1000)
-        theirs["claim"].append(floor_claim * 1000)
-        theirs["settle"].append(floor_settle * 1000)
-    share = 100 * BATCH
-
-    def bytes_of(name: str) -> str:
-        return f"{wal[name] / share:,.0f} B of WAL a delivery" if bench.on.postgresql else ""
+        rows = laps.time("floor claim", lambda: floor.claim(past.LANE, BATCH))
+        laps.time("floor settle", lambda r=rows: floor.settle(r))  # type: ignore[misc]
+    ours, floors = laps.taken, {name: laps.taken[f"floor {name}"] for name in ("claim", "settle")}
 
     claims = bench.run(claim)
     bench.add(
         "claim 100 of one lane",
         ours["claim"],
-        theirs["claim"],
-        note=bytes_of("claim"),
+        floors["claim"],
+        note=laps.wal_of("claim"),
         **bench.plans.of("claim", claim),
     )
     bench.reading("ask whether any lost delivery is due", lambda c: queue.any_lost(c, "email"))
@@ -208,9 +170,9 @@ def claim_and_settle(bench: Bench, floor: Floor) -> None:
         **bench.plans.of("read_work", lambda c: queue.read_work(c, claims)),
     )
     settle_plans = bench.plans.of("settle", lambda c: queue.settle(c, settlements(claims)))
-    bench.add("settle 100 sent", ours["settle"], theirs["settle"], note=bytes_of("settle"), **settle_plans)
+    bench.add("settle 100 sent", ours["settle"], floors["settle"], note=laps.wal_of("settle"), **settle_plans)
     both = [a + b for a, b in zip(ours["claim"], ours["settle"], strict=True)]
-    floor_both = [a + b for a, b in zip(theirs["claim"], theirs["settle"], strict=True)]
+    floor_both = [a + b for a, b in zip(floors["claim"], floors["settle"], strict=True)]
     bench.add("claim and settle 100", both, floor_both, rate=BATCH / p50(both) * 1000)
 
 
@@ -231,11 +193,12 @@ def sustained(bench: Bench, floor: Floor) -> None:
 
     most = _share(bench)
     rates = {}
-    for name, turn in {
+    turns: dict[str, Callable[[], int]] = {
         "floor": theirs,
-        "claim, settle": lambda: ours(False),
-        "claim, read, settle": lambda: ours(True),
-    }.items():
+        "claim, settle": partial(ours, False),
+        "claim, read, settle": partial(ours, True),
+    }
+    for name, turn in turns.items():
         if bench.on.postgresql:
             bench.on.maintain("VACUUM clarion_queue")  # none begins with what another left behind
         done: list[float] = []
@@ -258,155 +221,6 @@ def _share(bench: Bench) -> int:
     """A quarter of what is due in the lane: three runs share it."""
     lane = sa.select(sa.func.count()).where(s.queue.c.lane == past.LANE)
     return int(bench.read(lambda c: c.execute(lane).scalar_one())) // 4
-
-
-# ── Emit and fan out ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def emits(bench: Bench, floor: Floor) -> None:
-    fields: EventFields = {
-        "subject": "cl/1",
-        "thread": "cl/1",
-        "to": ["bob"],
-        "data": {"text": "Looks good to me"},
-    }
-    keys = iter(range(10**9))
-
-    def ours() -> None:
-        event = make("bench.happened", {**fields, "key": f"emit-{next(keys)}"})
-        bench.run(lambda c: events.emit(c, [event]))
-
-    row = {"tenant": T, "type": "bench.happened", "to": "[]", "tags": "[]", "data": "{}", "correlation_id": "x", "body_hash": "0" * 32, "subject": "cl/1", "thread": "cl/1"}  # fmt: skip
-
-    def theirs() -> None:
-        now, id = clock.now(), ids.uuid7()
-        at = now if bench.on.postgresql else int(now.timestamp() * 1e6)
-        values = {
-            "id": id if bench.on.postgresql else id.hex,
-            "emitted_at": at,
-            "at": at,
-            "due_at": at,
-            "key": f"raw-{next(keys)}",
-        }
-        floor.insert(s.events, [row | values])
-
-    taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(20):
-        taken[0].extend(times(ours, 20, warm=2))
-        taken[1].extend(times(theirs, 20, warm=2))
-    bench.add("emit, its own transaction", *taken, rate=1000 / p50(taken[0]))
-    hundred = lambda: [make("bench.happened", {**fields, "key": f"emit-{next(keys)}"}) for _ in range(BATCH)]  # noqa: E731
-    many = [hundred() for _ in range(30)]
-    batches = iter(many)
-    took = times(lambda: bench.run(lambda c: events.emit(c, next(batches))), 30)
-    bench.add("emit 100 in one transaction", took, rate=BATCH / p50(took) * 1000)
-    taken_walks = times(lambda: bench.run(lambda c: walks.claim_due(c, most=20, lease=LEASE)), 30)
-    plans = bench.plans.of("claim events", lambda c: walks.claim_due(c, most=20, lease=LEASE))
-    bench.add("claim events to walk, 20 of a tenant's 5", taken_walks, **plans)
-
-
-def fan_out(bench: Bench, floor: Floor, recipients: int, page: int) -> None:
-    """One event to everybody who follows a topic, page by page, on tables that were never analysed."""
-    event = make(
-        "bench.released", {"topic": past.TOPIC, "data": {"version": "1.0"}, "key": f"fan-out-{page}"}
-    )
-    bench.run(lambda c: events.emit(c, [event]))
-    (walk,) = [
-        w for w in bench.run(lambda c: walks.claim_due(c, most=20, lease=LEASE)) if w.event.id == event.id
-    ]
-    cursor, first = None, True
-    pages: list[float] = []
-    parts = {"read": 0.0, "plan": 0.0, "write": 0.0}
-
-    def one_page(conn: Connection) -> str | None:
-        now, _ = walks.still_ours(conn, [walk])
-        t0 = time.perf_counter()
-        candidates = people.subscribers(conn, T, past.TOPIC, after=cursor, most=page)
-        if not candidates:
-            return None
-        who = [c.recipient for c in candidates]
-        told = notifications.already_told(conn, event, who)
-        assert not told
-        known = people.read(conn, [(T, id) for id in who], scopes(FAN_OUT_TYPE))[T]
-        t1 = time.perf_counter()
-        facts = known.facts({"inbox": event.at, "email": event.at})
-        planned = plan.plan(event, FAN_OUT_TYPE, candidates, facts, now)
-        t2 = time.perf_counter()
-        notifications.write(conn, [(event, FAN_OUT_TYPE.max_age, planned)], now, fresh=first)
-        t3 = time.perf_counter()
-        walks.advance(conn, walk, cursor=who[-1], lease=LEASE)
-        for name, took in (("read", t1 - t0), ("plan", t2 - t1), ("write", t3 - t2)):
-            parts[name] += took
-        return who[-1]
-
-    begun = time.perf_counter()
-    while True:
-        started = time.perf_counter()
-        cursor = bench.run(one_page)
-        if cursor is None:
-            break
-        pages.append((time.perf_counter() - started) * 1000)
-        first = False
-    took = time.perf_counter() - begun
-    plans = bench.plans.of(f"fan-out page of {page}", lambda c: _reads_of_page(c, event, page))
-    floor_took = _floor_fan_out(bench, floor, event, page)
-    bench.add(
-        f"fan-out to {recipients:,}, a page of {page:,}",
-        pages,
-        rate=recipients / took,
-        ratio=floor_took / took,
-        note=f"{took:.2f} s (floor {floor_took:.2f} s), first page after {pages[0]:.0f} ms; "
-        + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in parts.items()),
-        **plans,
-    )
-
-
-def _reads_of_page(conn: Connection, event: Event, page: int) -> None:
-    candidates = people.subscribers(conn, T, past.TOPIC, after=past.person(1), most=page)
-    who = [c.recipient for c in candidates]
-    notifications.already_told(conn, event, who)
-    people.read(conn, [(T, id) for id in who], scopes(FAN_OUT_TYPE))
-
-
-def _floor_fan_out(bench: Bench, floor: Floor, event: Event, page: int) -> float:
-    """The seconds that the driver takes to write the same rows in pages: made beforehand, nothing is read."""
-    lite = not bench.on.postgresql
-    written = []
-    for table, key in ((s.notifications, "id"), (s.deliveries, "id"), (s.queue, "delivery_id")):
-        names = [
-            column.name for column in table.c if column.server_default is None or column.name != "visible"
-        ]
-        chosen = sa.select(*(table.c[name] for name in names)).where(table.c.tenant == T)
-        if table is s.notifications:
-            chosen = chosen.where(table.c.event_id == event.id)
-        sql = chosen.order_by(table.c[key]).compile(
-            bench.on.database.engine, compile_kwargs={"literal_binds": True}
-        )
-        rows = [list(row) for row in floor.conn.execute(str(sql)).fetchall()]
-        written.append((table, names, rows))
-    if not lite:
-        floor.conn.commit()
-    new_event = ids.uuid7()
-    fresh: dict[Any, Any] = {}
-
-    def mint(old: Any) -> Any:
-        if old not in fresh:
-            fresh[old] = ids.uuid7().hex if lite else ids.uuid7()
-        return fresh[old]
-
-    for _, names, rows in written:
-        for name in ("id", "notification_id", "delivery_id"):
-            if name in names:
-                at = names.index(name)
-                for row in rows:
-                    row[at] = mint(row[at])
-        if "event_id" in names:
-            for row in rows:
-                row[names.index("event_id")] = new_event.hex if lite else new_event
-    begun = time.perf_counter()
-    for start in range(0, len(written[0][2]), page):
-        floor.copy([(table, names, rows[start : start + page]) for table, names, rows in written])
-    return time.perf_counter() - begun
 
 
 # ── All of it ────────────────────────────────────────────────────────────────────────────────────────────
@@ -454,6 +268,8 @@ def main() -> None:
     parser.add_argument("--plans", action="store_true", help="print each statement and how it is run")
     parser.add_argument("--no-write", action="store_true", help="leave results/schema.json as it is")
     given = parser.parse_args()
+    if given.rows < 50_000:
+        parser.error("at least 50000 rows: fewer are used up before the end")
     kinds = ("sqlite", "postgresql") if given.database == "both" else (given.database,)
     figures: list[Figure] = []
     for kind in kinds:

@@ -29,7 +29,9 @@ FLOORS: Sequence[frozenset[str]] = (
             "event_type",
             "message",
             "question",
+            "quiet_hours",
             "reason",
+            "tag_filter",
         }
     ),
     frozenset({"gates", "delivery"}),

@@ -85,8 +85,15 @@ def _json_rows(dialect: Dialect, types: Mapping[str, Any], rows: Sequence[Sequen
 
 def _stored(dialect: Dialect, kind: Any) -> Callable[[Any], Any]:
     """How a value of this type is handed to the driver."""
-    process = sa.types.to_instance(kind).dialect_impl(dialect).bind_processor(dialect)
-    return process or (lambda value: value)
+    return _processor(dialect, kind) or (lambda value: value)
+
+
+def _processor(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
+    kind = sa.types.to_instance(kind)
+    if isinstance(kind, Instant) and dialect.name == "postgresql":
+        return None
+    process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return process
 
 
 def look_up(
@@ -134,8 +141,7 @@ def insert_many(
     """Many new rows, the quickest way: COPY, or one prepared statement."""
     if not rows:
         return
-    stored = [_stored(conn.dialect, table.c[name].type) for name in columns]
-    ready = [tuple(store(value) for value, store in zip(row, stored, strict=True)) for row in rows]
+    ready = _all_stored(conn.dialect, [table.c[name].type for name in columns], rows)
     names = ", ".join(conn.dialect.identifier_preparer.quote(name) for name in columns)
     if is_postgresql(conn):
         driver: Any = conn.connection
@@ -145,6 +151,18 @@ def insert_many(
     else:
         marks = ", ".join("?" * len(columns))
         conn.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", ready)  # noqa: S608 - our schema's names
+
+
+def _all_stored(
+    dialect: Dialect, types: Sequence[Any], rows: Sequence[Sequence[Any]]
+) -> Sequence[Sequence[Any]]:
+    """Column by column, and most columns as they are: a page is tens of thousands of values."""
+    ready: list[Any] = list(zip(*rows, strict=True))
+    for n, kind in enumerate(types):
+        process = _processor(dialect, kind)
+        if process is not None:
+            ready[n] = [process(value) for value in ready[n]]
+    return list(zip(*ready, strict=True))
 
 
 def worth_retrying(error: sa.exc.DBAPIError) -> bool:

@@ -18,6 +18,23 @@ from clarion.severity import Severity
 from clarion.store import dialect
 from clarion.store.schema import addresses, preferences, recipients, subscriptions
 
+# Only what the gates need: a page is thousands of rows, and each value costs.
+_READ = {
+    recipients: ("tenant", "id", "name", "locale", "time_zone", "active", "enabled"),
+    addresses: ("tenant", "recipient", "id", "channel", "value", "locale", "gone_at"),
+    preferences: (
+        "tenant",
+        "recipient",
+        "scope",
+        "channel",
+        "enabled",
+        "channels",
+        "min_severity",
+        "mode",
+        "changed_at",
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class People:
@@ -182,10 +199,10 @@ def read(conn: Connection, wanted: Iterable[tuple[str, str]], scopes: Iterable[s
     batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Text}, keys)
 
     def rows(table: sa.Table, id_column: str, *conditions: Any) -> Iterable[Any]:
-        of = sa.select(*table.c).where(
+        of = sa.select(*(table.c[name] for name in _READ[table])).where(
             table.c.tenant == batch.c.tenant_, table.c[id_column] == batch.c.id_, *conditions
         )
-        return conn.execute(dialect.look_up(conn, batch, of))
+        return conn.execute(dialect.look_up(conn, batch, of)).all()
 
     for row in rows(recipients, "id"):
         found[row.tenant].recipients[row.id] = _recipient(row)
