@@ -81,6 +81,10 @@ class Clarion:
         self._add(declare(code, options))
 
         def with_resolver(resolver: Declared) -> Declared:
+            if options.get("resolver") is not None:
+                raise ConfigError(
+                    f"event type {code!r} has two resolvers: the option and the decorated function"
+                )
             resolve: Resolver = resolver
             self.types[code] = declare(code, {**options, "resolver": resolve})
             return resolver
@@ -155,13 +159,14 @@ class Clarion:
             raise UnknownName("event type", type, self.types)
         made = event.make(type, fields)
         event.retention_limit(made.at, made.emitted_at)
-        for channel in (
-            *(made.channels or ()),
-            *(w.channel for _, p in made.to for w in p if isinstance(w, Address)),
-        ):
-            if channel not in self._known_channels():
-                raise UnknownName("channel", channel, self._known_channels())
+        self._check_channels(made.channels or ())
+        self._check_channels(w.channel for _, p in made.to for w in p if isinstance(w, Address))
         return made
+
+    def _check_channels(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in (known := self._known_channels()):
+                raise UnknownName("channel", name, known)
 
     def _known_channels(self) -> set[str]:
         """Those configured here, and those that a type declares: another process may have them."""
@@ -181,7 +186,13 @@ class Clarion:
         addresses: Mapping[str, str | Iterable[str]] | None = None,
         tenant: str = DEFAULT_TENANT,
     ) -> None:
-        """Write a recipient; with `addresses` (channel → value or values), those and no others."""
+        """Write a recipient; with `addresses` (channel → value or values), those and no others.
+
+        Raises `UnknownName` for a channel or a time zone.
+        """
+        self._check_channels(addresses or ())
+        if INBOX in (addresses or ()):
+            raise InvalidInput("the inbox needs no address: every recipient has one")
         recipient = Recipient(
             id=id, name=name, locale=locale, time_zone=_zone(time_zone), active=active, enabled=enabled
         )
@@ -215,9 +226,7 @@ class Clarion:
         """
         self._check_scope(scope)
         names = None if channels is None else tuple(channels)
-        for name in (*(names or ()), *([] if channel == "*" else [channel])):
-            if name not in self._known_channels():
-                raise UnknownName("channel", name, self._known_channels())
+        self._check_channels([*(names or ()), *([] if channel == "*" else [channel])])
         row = Preference(
             scope=scope,
             channel=channel,
@@ -339,6 +348,6 @@ def _zone(name: str) -> str:
 
     try:
         ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # not found is a KeyError
         raise UnknownName("time zone", name, available_timezones()) from None
     return name

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from clarion.errors import DETAIL_LIMIT, Down, Gone, Reject, Retry, SendError
+from clarion.errors import Down, Gone, Reject, Retry, SendError, said, storable
 from clarion.policy import Retries
 
 LEASE = timedelta(seconds=30)
@@ -65,9 +65,8 @@ class Outcome:
 
 
 def sent(receipt: str | None, duration: timedelta) -> Outcome:
-    return Outcome(
-        result=Result.SENT, spent=True, receipt=receipt and receipt[:DETAIL_LIMIT], duration=duration
-    )
+    kept = None if receipt is None else storable(receipt)
+    return Outcome(result=Result.SENT, spent=True, receipt=kept, duration=duration)
 
 
 def given_back() -> Outcome:
@@ -82,9 +81,9 @@ def not_sent(
     error: BaseException, *, attempt: int, claim: int, retries: Retries, duration: timedelta = timedelta()
 ) -> Outcome:
     """The outcome of the `attempt`-th attempt (the first is 1), at the `claim`-th claim, that ended in `error`."""
-    said = error if isinstance(error, SendError) else Retry("error", f"{type(error).__name__}: {error}")
-    words = {"code": said.code, "detail": said.detail, "duration": duration}
-    match said:
+    why = error if isinstance(error, SendError) else Retry("error", said(error))
+    words = {"code": why.code, "detail": why.detail, "duration": duration}
+    match why:
         case Down():
             return Outcome(result=Result.DOWN, wait=wait_while_down(claim), **words)  # type: ignore[arg-type]  # words of mixed types
         case Gone():
@@ -93,7 +92,7 @@ def not_sent(
             return Outcome(result=Result.FAILED, spent=True, **words)  # type: ignore[arg-type]
     if attempt >= retries.attempts:
         return Outcome(result=Result.FAILED, spent=True, **words)  # type: ignore[arg-type]
-    wait = wait_before_retry(retries, attempt, said.after)
+    wait = wait_before_retry(retries, attempt, why.after)
     return Outcome(result=Result.RETRY, wait=wait, spent=True, **words)  # type: ignore[arg-type]
 
 

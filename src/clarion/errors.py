@@ -36,6 +36,20 @@ def shown(value: object) -> str:
         return f"a very large {type(value).__name__}"
 
 
+def said(error: BaseException) -> str:
+    """What an exception says, with its name, as it can be stored and logged; also of one that cannot say it."""
+    try:
+        return storable(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    except Exception:  # noqa: BLE001 - an exception of the application's, whose __str__ raises
+        return type(error).__name__
+
+
+def storable(text: str) -> str:
+    """`text` as every database takes it: bounded, without NUL and lone surrogates."""
+    bounded = text[:DETAIL_LIMIT].replace("\0", "\\x00")
+    return bounded.encode("utf-8", "backslashreplace").decode("utf-8")[:DETAIL_LIMIT]
+
+
 class ClarionError(Exception):
     """The base of all errors of Clarion."""
 
@@ -84,8 +98,8 @@ class SendError(ClarionError):
     """
 
     def __init__(self, code: str, detail: str = "", *, after: timedelta | None = None) -> None:
-        self.code = code
-        self.detail = detail[:DETAIL_LIMIT]
+        self.code = storable(code)
+        self.detail = storable(detail)
         self.after = after
         super().__init__(f"{code}: {self.detail}" if detail else code)
 

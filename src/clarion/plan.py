@@ -95,6 +95,7 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
     """Decide on everybody in `page`; equal questions are asked once."""
     result = Plan()
     answers: dict[object, tuple[int, tuple[Decision, ...]]] = {}
+    asked: dict[Question, tuple[int, tuple[Decision, ...]]] = {}
     for candidate in page:
         recipient = facts.recipients.get(candidate.recipient) or _stranger(candidate)
         stored = facts.addresses.get(candidate.recipient, ())
@@ -116,8 +117,10 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
         answer = answers.get(alike)
         if answer is None:
             question = _question(event, type, candidate, recipient, stored, said, facts, access, now)
-            answer = answers[alike] = len(result.questions), decide(question)
-            result.questions.append(question)
+            if question not in asked:  # what differs between two candidates may bear on nothing that is asked
+                asked[question] = len(result.questions), decide(question)
+                result.questions.append(question)
+            answer = answers[alike] = asked[question]
         result.planned.append(_planned(candidate, result.questions[answer[0]], *answer, stored))
     return result
 
@@ -144,12 +147,14 @@ def _planned(
             told.add(decision.channel)
         else:
             gates |= BITS[decision.gate]
+    visible = INBOX in told
+    told.discard(INBOX)  # a row of its own, never a delivery, whatever address somebody may have stored
     return Planned(
         candidate=candidate,
         severity=question.severity,
         question=n,
         decisions=decisions,
-        visible=INBOX in told,
+        visible=visible,
         gates=gates,
         addresses=tuple([a for a in stored if a.channel in told and not a.gone]) if stored and told else (),
     )

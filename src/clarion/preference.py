@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ class Preference:
     channels: tuple[str, ...] | None = None
     min_severity: Severity | None = None
     mode: str | None = None
-    changed_at: datetime | None = None
+    changed_at: datetime | None = field(default=None, compare=False)  # the same choice, whenever it was made
 
 
 class Choices:

@@ -1,1 +1,6 @@
+"""The command line: `migrate`, `work`, `emit`, `explain`. What a command needs is imported when it runs."""
 
+from clarion.cli.commands import app
+from clarion.cli.ending import run
+
+__all__ = ["app", "run"]

@@ -18,18 +18,22 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from clarion.delivery import wait_after_loss
+from clarion.delivery import LOSSES_ALLOWED, wait_after_loss
 from clarion.store import dialect
 
 LANES_A_VISIT = 256
 
-_CLAIM = """
+_LANES = """
 WITH RECURSIVE lanes(lane, n) AS (
     SELECT min({lane}), 1 FROM {table} WHERE {within} AND {lane} > :after
     UNION ALL
     SELECT (SELECT min({lane}) FROM {table} WHERE {within} AND {lane} > lanes.lane), n + 1
     FROM lanes WHERE lane IS NOT NULL AND n < :lanes
-), picked AS {materialized} ({pick})
+)"""
+
+_CLAIM = (
+    _LANES
+    + """, picked AS {materialized} ({pick})
 UPDATE {table} SET
     {fence} = {fence} + 1,
     losses = CASE WHEN lease_until IS NULL THEN losses ELSE losses + 1 END,
@@ -38,6 +42,9 @@ UPDATE {table} SET
 WHERE {at_picked}
 RETURNING {columns}
 """
+)
+
+_VISITED = "{lanes} SELECT lane FROM lanes WHERE n = :lanes"
 
 _DUE = """{within} AND {lane} = lanes.lane AND {level} AND due_at <= {now}
             AND (lease_until IS NULL OR lease_until <= {now})"""
@@ -106,6 +113,18 @@ def claim(
     return rows.all()
 
 
+def visit_ends(conn: Connection, source: Claimable, *, after: str, **parameters: Any) -> str:
+    """The last lane that a claim beginning behind `after` visits; empty if it gets to the end of them.
+
+    Where a claim found less than it may take, the next one begins there: lanes in which nothing is due yet
+    would hide those behind them otherwise.
+    """
+    lanes = _LANES.format(table=source.table.name, lane=source.lane, within=source.within)
+    statement = _VISITED.format(lanes=lanes)
+    found = conn.execute(sa.text(statement), {"after": after, "lanes": LANES_A_VISIT, **parameters})
+    return found.scalar() or ""
+
+
 def claim_lost(
     conn: Connection, source: Claimable, *, lease: timedelta, **parameters: Any
 ) -> Row[Any] | None:
@@ -129,7 +148,7 @@ def claim_lost(
         changes["lease_until"] = dialect.after(conn, lease.total_seconds())
     else:
         losses = found.losses + 1
-        rest = wait_after_loss(losses).total_seconds()
+        rest = wait_after_loss(losses).total_seconds() if losses <= LOSSES_ALLOWED else 0.0
         changes |= {"losses": losses, "lease_until": None, "due_at": dialect.after(conn, rest)}
     return conn.execute(
         sa.update(table)

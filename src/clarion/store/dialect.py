@@ -192,18 +192,22 @@ def span(conn: Connection, length: timedelta) -> Any:
     return length if is_postgresql(conn) else length // timedelta(microseconds=1)
 
 
-# The rows that are due in each lane, at most :each a lane, oldest first. PostgreSQL passes over rows that
-# another process is claiming; SQLite has one writer at a time.
+# The rows that are due in each lane, at most :each a lane: the highest level first, the oldest of it first.
+# PostgreSQL passes over rows that another process is claiming; SQLite has one writer at a time.
 PICK = {
     "postgresql": """
-        SELECT row.here FROM lanes CROSS JOIN {levels} CROSS JOIN LATERAL (
-            SELECT ctid AS here FROM {table} WHERE {due} ORDER BY due_at LIMIT :each
-            FOR NO KEY UPDATE SKIP LOCKED
+        SELECT row.here FROM lanes CROSS JOIN LATERAL (
+            SELECT one.here FROM {levels} CROSS JOIN LATERAL (
+                SELECT ctid AS here FROM {table} WHERE {due} ORDER BY due_at LIMIT :each
+                FOR NO KEY UPDATE SKIP LOCKED
+            ) AS one LIMIT :each
         ) AS row WHERE lanes.lane IS NOT NULL LIMIT :most""",
     "sqlite": """
-        SELECT row.rowid AS here FROM lanes CROSS JOIN {levels} CROSS JOIN {table} AS row
+        SELECT row.rowid AS here FROM lanes CROSS JOIN {table} AS row
         WHERE lanes.lane IS NOT NULL AND row.rowid IN (
-            SELECT rowid FROM {table} WHERE {due} ORDER BY due_at LIMIT :each
+            SELECT one.rowid FROM {levels} CROSS JOIN {table} AS one
+            WHERE one.rowid IN (SELECT rowid FROM {table} WHERE {due} ORDER BY due_at LIMIT :each)
+            ORDER BY levels.level DESC, one.due_at LIMIT :each
         ) LIMIT :most""",
 }
 AT_PICKED = {

@@ -69,7 +69,7 @@ def _insert(
 
     stored = {}
     for tenant, id, key, body_hash in host.execute(conn, build):
-        event_id = id if isinstance(id, UUID) else UUID(id)
+        event_id = id if type(id) is UUID else UUID(str(id))  # drivers have classes of their own
         stored[(tenant, key or event_id)] = (event_id, body_hash)
     return stored
 
@@ -124,9 +124,11 @@ def _take_back(conn: object, inserted: Sequence[Event], to_outbox: bool) -> None
     if not inserted:
         return
     table = outbox if to_outbox else events
-    statement = (
-        sa.delete(table)
-        .where(table.c.tenant.in_({e.tenant for e in inserted}), table.c.id.in_([e.id for e in inserted]))
-        .returning(table.c.id)
-    )
-    host.execute(conn, lambda _: (statement, {}))
+    keys = [(event.tenant, event.id) for event in inserted]
+
+    def build(made_for: Dialect) -> tuple[sa.Executable, Mapping[str, Any]]:
+        batch = dialect.batch(made_for, {"tenant": table.c.tenant.type, "id": table.c.id.type}, keys)
+        there = sa.tuple_(table.c.tenant, table.c.id).in_(sa.select(*batch.c))
+        return sa.delete(table).where(there).returning(table.c.id), {}
+
+    host.execute(conn, build)

@@ -8,16 +8,19 @@ trip; nothing is committed.
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine import Connection, Dialect
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 
 from clarion.errors import HostTransaction, InvalidInput, NotMigrated
+from clarion.store.schema import PREFIX
 
 # Dialects that only write SQL, for transactions that are not SQLAlchemy's.
 _SQLITE = sqlite_dialect.dialect(paramstyle="named")
@@ -25,21 +28,26 @@ _DJANGO_SQLITE = sqlite_dialect.dialect(paramstyle="pyformat")
 _POSTGRESQL: Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
 
 _BEGIN_IMMEDIATE = (
-    "SQLite refused to let this transaction write, because it began by reading while another connection "
-    "wrote; waiting cannot help. Begin it with BEGIN IMMEDIATE (sqlite3: isolation_level='IMMEDIATE'; Django: "
-    "OPTIONS {'transaction_mode': 'IMMEDIATE'}; SQLAlchemy: a 'begin' listener) and run it again."
+    "SQLite refused to let this transaction write: either it began by reading and another connection has written "
+    "since, which no waiting can mend, or another connection wrote for longer than this one waits. Begin it with "
+    "BEGIN IMMEDIATE (sqlite3: isolation_level='IMMEDIATE'; Django: OPTIONS {'transaction_mode': 'IMMEDIATE'}; "
+    "SQLAlchemy: a 'begin' listener), which waits before it reads; roll this one back and run it again."
 )
 
 Build = Callable[[Dialect], tuple[sa.Executable, Mapping[str, Any]]]
 
 
 def execute(conn: object, build: Build) -> list[tuple[Any, ...]]:
-    """Run the statement that `build` makes for this dialect; its rows. Raises `HostTransaction`, `NotMigrated`."""
-    if isinstance(conn, Session):
+    """Run the statement that `build` makes for this dialect; its rows.
+
+    Raises `HostTransaction`, `NotMigrated`, `InvalidInput`; other errors are the caller's own driver's, as they are:
+    a serialization failure, for instance, which the caller retries with the whole transaction.
+    """
+    if isinstance(conn, Session | scoped_session):
         conn = conn.connection()
     try:
         if isinstance(conn, Connection):
-            statement, values = build(conn.dialect)
+            statement, values = build(_known(conn.dialect))
             return [tuple(row) for row in conn.execute(statement, dict(values))]
         return _on_driver(conn, build)
     except Exception as error:
@@ -48,43 +56,65 @@ def execute(conn: object, build: Build) -> list[tuple[Any, ...]]:
         raise
 
 
-def _on_driver(conn: Any, build: Build) -> list[tuple[Any, ...]]:
-    cursor, own, dialect = _cursor(conn)
-    statement, values = build(dialect)
-    compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-    processors = compiled._bind_processors  # noqa: SLF001 - what SQLAlchemy itself applies before a driver
-    parameters = {
-        name: processors[name](value) if name in processors else value
-        for name, value in compiled.construct_params(dict(values)).items()
-    }
+def _known(dialect: Dialect) -> Dialect:
+    if dialect.name in ("sqlite", "postgresql"):
+        return dialect
+    raise InvalidInput(f"cannot emit on a database of {dialect.name}: Clarion knows SQLite and PostgreSQL")
+
+
+def _on_driver(conn: object, build: Build) -> list[tuple[Any, ...]]:
+    cursor, dialect, plain = _cursor(conn)
     try:
+        statement, values = build(dialect)
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        processors = compiled._bind_processors  # noqa: SLF001 - what SQLAlchemy itself applies before a driver
+        parameters = {
+            name: plain(processors[name](value) if name in processors else value)
+            for name, value in compiled.construct_params(dict(values)).items()
+        }
         cursor.execute(compiled.string, parameters)
-        return [tuple(row.values()) if isinstance(row, Mapping) else tuple(row) for row in cursor.fetchall()]
+        return [tuple(row) for row in cursor.fetchall()]
     finally:
-        if own:
-            cursor.close()
+        cursor.close()
 
 
-def _cursor(conn: Any) -> tuple[Any, bool, Dialect]:
-    """A cursor, whether it is ours to close, and how its SQL is written."""
+def _cursor(conn: Any) -> tuple[Any, Dialect, Callable[[Any], Any]]:
+    """A cursor of our own on the caller's connection, how its SQL is written, and its values made plain.
+
+    Of our own, because the caller's may hold rows not yet read, make objects of rows, or be on the server.
+    """
     vendor = getattr(getattr(conn, "db", None), "vendor", None)  # a Django cursor
     if vendor is not None and vendor in ("sqlite", "postgresql"):
-        return conn, False, _DJANGO_SQLITE if vendor == "sqlite" else _POSTGRESQL
+        return conn.db.cursor(), _DJANGO_SQLITE if vendor == "sqlite" else _POSTGRESQL, _as_it_is
+    conn = conn.connection if isinstance(conn, sqlite3.Cursor) else conn
     if isinstance(conn, sqlite3.Connection):
-        return conn.cursor(), True, _SQLITE
-    if isinstance(conn, sqlite3.Cursor):
-        return conn, False, _SQLITE
-    if type(conn).__module__.split(".")[0] in ("psycopg", "psycopg2") and not _asynchronous(conn):
-        own = hasattr(conn, "cursor")
-        return (conn.cursor() if own else conn), own, _POSTGRESQL
+        cursor = conn.cursor()
+        cursor.row_factory = None
+        return cursor, _SQLITE, _as_it_is
+    if psycopg := sys.modules.get("psycopg"):
+        conn = conn.connection if isinstance(conn, psycopg.Cursor) else conn
+        if isinstance(conn, psycopg.Connection):
+            return psycopg.Cursor(conn, row_factory=psycopg.rows.tuple_row), _POSTGRESQL, _as_it_is
+    if psycopg2 := sys.modules.get("psycopg2"):
+        extensions = psycopg2.extensions
+        conn = conn.connection if isinstance(conn, extensions.cursor) else conn
+        if isinstance(conn, extensions.connection):
+            return conn.cursor(cursor_factory=extensions.cursor), _POSTGRESQL, _without_uuids
     raise InvalidInput(
         f"cannot emit on {type(conn).__module__}.{type(conn).__qualname__}: pass a SQLAlchemy connection or session, "
         "a sqlite3 or psycopg connection, or a Django cursor"
     )
 
 
-def _asynchronous(conn: object) -> bool:
-    return type(conn).__name__.startswith("Async")
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _without_uuids(value: Any) -> Any:
+    """psycopg2 takes ids as text, unless its connection was taught otherwise."""
+    if isinstance(value, list):
+        return [_without_uuids(item) for item in value]
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _remedy(error: Exception) -> Exception | None:
@@ -94,8 +124,11 @@ def _remedy(error: Exception) -> Exception | None:
     if sqlite_code.startswith("SQLITE_BUSY"):
         return HostTransaction(_BEGIN_IMMEDIATE)
     state = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
-    if state == "42P01" or "no such table: clarion_" in str(original):
-        return NotMigrated(f"{original}".splitlines()[0] + "; run `clarion migrate` on this database")
+    if state == "42P01" or f"no such table: {PREFIX}" in str(original):
+        option = " --outbox" if f"{PREFIX}outbox" in str(original) else ""
+        return NotMigrated(
+            f"{original}".splitlines()[0] + f"; run `clarion migrate{option}` on this database"
+        )
     if state == "25P02":
         return HostTransaction(
             "an earlier statement failed and PostgreSQL has ended this transaction: roll it back first"

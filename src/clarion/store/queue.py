@@ -15,7 +15,7 @@ from clarion.delivery import LOSSES_ALLOWED, Outcome, Result
 from clarion.event import Event
 from clarion.severity import Severity
 from clarion.store import dialect, people
-from clarion.store.claims import Claimable, claim, claim_lost
+from clarion.store.claims import Claimable, claim, claim_lost, visit_ends
 from clarion.store.schema import deliveries, events, notifications, outcomes, queue
 from clarion.store.walks import event_from
 
@@ -78,6 +78,11 @@ def claim_due(
     """Due deliveries of this channel, at most `each` of a lane; what had lost its lease is put to rest."""
     rows = claim(conn, DUE, most=most, each=each, lease=lease, after=after, channel=channel)
     return _ours(conn, rows)
+
+
+def last_lane(conn: Connection, channel: str, *, after: str) -> str:
+    """Where a claim behind the lane `after` that found little stopped looking; empty at the end."""
+    return visit_ends(conn, DUE, after=after, channel=channel)
 
 
 def any_lost(conn: Connection, channel: str) -> bool:
@@ -199,25 +204,28 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str
     ours = _delete(conn, [s.claim for s in final]) | _put_back(
         conn, [s for s in settlements if not s.outcome.final]
     )
-    kept = [s for s in settlements if s.claim.key in ours]
+    kept = [s for s in settlements if (*s.claim.key, s.claim.fence) in ours]
     now = dialect.read_now(conn) if kept else None
     if now is not None:
         _write_outcomes(conn, [(s.claim, s.outcome) for s in kept], at=now)
     for s in kept:
         if s.outcome.address_gone and s.address_id is not None:
             people.mark_gone(conn, s.claim.tenant, s.address_id, s.outcome.detail or "")
-    return {s.claim.key for s in settlements} - ours
+    return {s.claim.key for s in settlements if (*s.claim.key, s.claim.fence) not in ours}
 
 
-def _delete(conn: Connection, claims: Sequence[Claim]) -> set[tuple[str, UUID]]:
+def _delete(conn: Connection, claims: Sequence[Claim]) -> set[tuple[str, UUID, int]]:
+    """Take out the rows of these claims; (tenant, delivery, fence) of those that were still theirs."""
     if not claims:
         return set()
     at = dialect.at_addresses(conn, queue, _addresses_of(conn, claims))
-    rows = conn.execute(sa.delete(queue).where(at).returning(queue.c.tenant, queue.c.delivery_id))
-    return {(row.tenant, row.delivery_id) for row in rows}
+    rows = conn.execute(
+        sa.delete(queue).where(at).returning(queue.c.tenant, queue.c.delivery_id, queue.c.claims)
+    )
+    return {(row.tenant, row.delivery_id, row.claims) for row in rows}
 
 
-def _put_back(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str, UUID]]:
+def _put_back(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str, UUID, int]]:
     ours = set()
     for s in sorted(settlements, key=lambda s: s.claim.delivery_id.bytes):
         wait = s.outcome.wait or timedelta()
@@ -233,10 +241,10 @@ def _put_back(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[
                 due_at=dialect.after(conn, wait.total_seconds()),
                 attempts=queue.c.attempts + int(s.outcome.spent),
             )
-            .returning(queue.c.tenant, queue.c.delivery_id)
+            .returning(queue.c.tenant, queue.c.delivery_id, queue.c.claims)
         ).first()
         if row is not None:
-            ours.add((row.tenant, row.delivery_id))
+            ours.add((row.tenant, row.delivery_id, row.claims))
     return ours
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -137,34 +137,50 @@ def _attempts(conn: Connection, tenant: str, of: list[UUID]) -> dict[UUID, list[
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who has a notification of an event, and when a delivery of each channel really went out."""
+    """Who has a notification of an event, and by channel when a delivery went out, or how it stands."""
 
     recipient: str
     reason: str
     visible: bool
     gates: int
     sent_at: dict[str, datetime]
+    unsent: dict[str, State] = field(default_factory=dict)
 
 
 def told(conn: Connection, tenant: str, event_id: UUID) -> list[Told]:
     """Everybody decided on for this event."""
     sent: dict[UUID, dict[str, datetime]] = {}
+    unsent: dict[UUID, dict[str, State]] = {}
     mine = (notifications.c.tenant == tenant, notifications.c.event_id == event_id)
-    for row in conn.execute(
-        sa.select(deliveries.c.notification_id, deliveries.c.channel, outcomes.c.at)
-        .join(
-            notifications,
-            sa.and_(
-                notifications.c.tenant == deliveries.c.tenant,
-                notifications.c.id == deliveries.c.notification_id,
-            ),
-        )
-        .join(
-            outcomes,
-            sa.and_(outcomes.c.tenant == deliveries.c.tenant, outcomes.c.delivery_id == deliveries.c.id),
-        )
-        .where(*mine, outcomes.c.final, outcomes.c.result == "sent")
-    ):
-        sent.setdefault(row.notification_id, {})[row.channel] = row.at
+    for row in conn.execute(_deliveries_of(conn).where(*mine)):
+        state = state_of(queued=row.queued is not None, leased=bool(row.leased), final=row.result)
+        if state is State.SENT:
+            sent.setdefault(row.notification_id, {})[row.channel] = row.at
+        else:
+            unsent.setdefault(row.notification_id, {})[row.channel] = state
     rows = conn.execute(sa.select(*notifications.c).where(*mine).order_by(notifications.c.recipient))
-    return [Told(r.recipient, r.reason, r.visible, r.gates, sent.get(r.id, {})) for r in rows]
+    return [
+        Told(r.recipient, r.reason, r.visible, r.gates, sent.get(r.id, {}), unsent.get(r.id, {}))
+        for r in rows
+    ]
+
+
+def _deliveries_of(conn: Connection) -> sa.Select[Any]:
+    """The deliveries of notifications, with what their states follow from."""
+    notification = sa.and_(
+        notifications.c.tenant == deliveries.c.tenant, notifications.c.id == deliveries.c.notification_id
+    )
+    final = sa.and_(
+        outcomes.c.tenant == deliveries.c.tenant, outcomes.c.delivery_id == deliveries.c.id, outcomes.c.final
+    )
+    queued = sa.and_(queue.c.tenant == deliveries.c.tenant, queue.c.delivery_id == deliveries.c.id)
+    return sa.select(
+        deliveries.c.notification_id,
+        deliveries.c.channel,
+        outcomes.c.at,
+        outcomes.c.result,
+        queue.c.delivery_id.label("queued"),
+        (queue.c.lease_until > dialect.now(conn)).label("leased"),
+    ).select_from(
+        deliveries.join(notifications, notification).outerjoin(outcomes, final).outerjoin(queue, queued)
+    )

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from clarion.errors import ConfigError
+from clarion.errors import ConfigError, shown
 from clarion.event_type import EventType
 from clarion.question import INBOX
 from clarion.store import dialect
@@ -22,10 +22,13 @@ from clarion.store.schema import event_types, type_channels
 
 
 def sortable(version: str) -> str:
-    """`1.10.2` in a form whose order as text is its order as a version."""
-    if not re.fullmatch(r"\d{1,8}(\.\d{1,8}){0,3}", version):
-        raise ConfigError(f"application version {version!r}: use up to four numbers such as '1.4.2'")
-    return ".".join(part.zfill(8) for part in version.split("."))
+    """`1.10.2` in a form whose order as text is its order as a version; `1.4` is `1.4.0`."""
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,8}(\.[0-9]{1,8}){0,3}", version):
+        raise ConfigError(
+            f"application version {shown(version)}: use up to four numbers such as '1.4.2', as text"
+        )
+    parts = [*version.split("."), "0", "0", "0"][:4]
+    return ".".join(part.zfill(8) for part in parts)
 
 
 def persist(conn: Connection, types: Iterable[EventType], channels: Iterable[str], version: str) -> None:

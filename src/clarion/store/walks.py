@@ -11,11 +11,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from clarion.errors import DETAIL_LIMIT
+from clarion.errors import storable
 from clarion.event import Event, audience_from_json
 from clarion.severity import Severity
 from clarion.store import dialect
-from clarion.store.claims import Claimable, claim, claim_lost
+from clarion.store.claims import Claimable, claim, claim_lost, visit_ends
 from clarion.store.schema import events
 
 DUE = Claimable(
@@ -46,6 +46,11 @@ def claim_due(conn: Connection, *, most: int, lease: timedelta, after: str = "")
     """Events whose fan-out is due, some of each tenant behind the tenant `after`."""
     rows = claim(conn, DUE, most=most, each=max(1, most // 4), lease=lease, after=after)
     return [_walk(row) for row in sorted(rows, key=lambda row: row.due_at) if row.lease_until is not None]
+
+
+def last_tenant(conn: Connection, *, after: str) -> str:
+    """Where a claim behind the tenant `after` that found little stopped looking; empty at the end."""
+    return visit_ends(conn, DUE, after=after)
 
 
 def claim_one_lost(conn: Connection, *, lease: timedelta) -> Walk | None:
@@ -89,14 +94,19 @@ def advance(conn: Connection, walk: Walk, *, cursor: str | None, lease: timedelt
     )
 
 
+def renew(conn: Connection, walk: Walk, *, lease: timedelta) -> bool:
+    """Keep the event a while longer; whether it is still this process's."""
+    return bool(_update(conn, [walk], lease_until=dialect.after(conn, lease.total_seconds())))
+
+
 def finish(conn: Connection, walks: Sequence[Walk]) -> None:
     """Everybody has been decided on."""
     _update(conn, walks, due_at=None, lease_until=None)
 
 
-def give_back(conn: Connection, walks: Sequence[Walk]) -> None:
-    """This process will not go on; another may at once."""
-    _update(conn, walks, lease_until=None, due_at=dialect.now(conn))
+def give_back(conn: Connection, walks: Sequence[Walk], *, wait: float = 0.0) -> None:
+    """This process will not go on; another may at once, or after so many seconds."""
+    _update(conn, walks, lease_until=None, due_at=dialect.after(conn, wait))
 
 
 def postpone(conn: Connection, walk: Walk, seconds: float, *, failed: bool) -> None:
@@ -112,16 +122,18 @@ def postpone(conn: Connection, walk: Walk, seconds: float, *, failed: bool) -> N
 
 def give_up(conn: Connection, walk: Walk, why: str) -> None:
     """The walk has failed for good; the event says why."""
-    _update(conn, [walk], due_at=None, lease_until=None, failure=why[:DETAIL_LIMIT])
+    _update(conn, [walk], due_at=None, lease_until=None, failure=storable(why))
 
 
-def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> None:
+def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> int:
+    """Change those of these events that are still ours and not finished; how many."""
     if not walks:
-        return
+        return 0
     fences = sa.tuple_(events.c.tenant, events.c.id, events.c.walks).in_(
         [(*walk.key, walk.fence) for walk in walks]
     )
-    conn.execute(sa.update(events).where(fences).values(values))
+    unfinished = events.c.due_at.is_not(None)
+    return conn.execute(sa.update(events).where(fences, unfinished).values(values)).rowcount
 
 
 def event_from(row: Row[Any]) -> Event:

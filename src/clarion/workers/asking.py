@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion.delivery import Outcome, Result, suppressed
+from clarion.delivery import Outcome, Result, suppressed, wait_while_down
+from clarion.errors import storable
 from clarion.event import Event
 from clarion.event_type import EventType
 from clarion.plan import Candidate, Facts, Planned, plan
@@ -110,10 +111,22 @@ def _candidate(work: Work, channel: str, facts: Facts) -> Candidate:
 
 def _why(answer: Planned, channel: str) -> tuple[str, str]:
     """The gate that refused and its values; an address that went away is one that cannot be reached."""
-    for decision in answer.decisions:
-        if decision.channel == channel and decision.gate is not None and decision.verdict is not None:
-            return decision.gate, ", ".join(f"{k}={v}" for k, v in decision.verdict.values.items())
+    decision = next((d for d in answer.decisions if d.channel == channel), None)
+    if decision is None:
+        return "consent", "neither the event type nor the recipient asks for this channel any more"
+    if decision.gate is not None and decision.verdict is not None:
+        return decision.gate, ", ".join(f"{k}={v}" for k, v in decision.verdict.values.items())
     return "reachable", "the address was removed or is dead"
+
+
+def unanswered(work: Work, error: Exception) -> Outcome:
+    """What becomes of a delivery whose access check failed: nothing is sent, and no attempt spent."""
+    return Outcome(
+        result=Result.GIVEN_BACK,
+        wait=wait_while_down(work.claim.fence),
+        code="access_check",
+        detail=storable(str(error)),
+    )
 
 
 def _left_to_others(type: str) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from clarion.errors import InvalidInput
+from clarion.errors import InvalidInput, shown
 from clarion.event import Event
 from clarion.event_type import EventType
 from clarion.plan import Candidate
@@ -29,7 +29,7 @@ def steps(event: Event, type: EventType, application: object) -> list[Step]:
             or isinstance(step[1], str)
         ):
             raise InvalidInput(
-                f"the resolver of {type.code!r} yielded {step!r}; yield (reason, list of recipient ids)"
+                f"the resolver of {type.code!r} yielded {shown(step)}; yield (reason, list of recipient ids)"
             )
     return ranked([*event.to, *resolved])
 
@@ -44,6 +44,8 @@ def candidates(sources: Iterable[Step]) -> Iterator[Candidate]:
     seen: set[str] = set()
     for reason, people in sources:
         for who in people:
+            if not isinstance(who, str | Address):
+                raise InvalidInput(f"for {reason!r} came {shown(who)}; recipients are ids (text) or Address")
             one_off = who if isinstance(who, Address) else None
             id = who.recipient if isinstance(who, Address) else who
             if id not in seen:

@@ -41,7 +41,7 @@ class Bell:
 async def keep(poll: Callable[[], Awaitable[float]], bell: Bell) -> None:
     """Call `poll` until the bell says stop, resting between calls for the seconds that it returns.
 
-    An error of the database ends one poll, not the worker: nothing that was in hand is lost, its lease ends.
+    An error ends one poll, not the worker, and no other loop: nothing that was in hand is lost, its lease ends.
     """
     while not bell.stopped:
         try:
@@ -50,5 +50,8 @@ async def keep(poll: Callable[[], Awaitable[float]], bell: Bell) -> None:
             log.warning(
                 "database error, trying again: %s", str(error.orig).splitlines()[0] if error.orig else error
             )
+            rest = _AFTER_ERROR
+        except Exception:
+            log.exception("unexpected error, trying again")
             rest = _AFTER_ERROR
         await bell.rest(rest)

@@ -3,21 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from clarion.channels import Channel
 from clarion.delivery import LEASE
+from clarion.errors import said
 from clarion.event_type import EventType
 from clarion.store.database import Database
 from clarion.templates import Renderer
 
 Result = TypeVar("Result")
+
+CALLS_AT_ONCE = 10  # of one event type's resolver or access check
+
+# The database is out of reach, or out of order: no fault of the rows in hand.
+DatabaseAway = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    sa.exc.InternalError,
+    sa.exc.TimeoutError,
+)
+
+
+class ApplicationFailed(Exception):
+    """A resolver or an access check raised, or took longer than it may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +51,12 @@ class Limits:
     concurrency: int = 50  # sends at once, per channel
     settle_within: timedelta = timedelta(milliseconds=50)
     grace: timedelta = timedelta(seconds=10)  # for running sends, when told to stop
-    application: timedelta = timedelta(seconds=20)  # for one call of a resolver or an access check
+    application: timedelta = timedelta(seconds=20)  # one call of a resolver or access check; ≤ ⅔ of the lease
+
+    @property
+    def patience(self) -> float:
+        """Seconds for one call of the application's: it must end while the lease lasts."""
+        return min(self.application.total_seconds(), self.lease.total_seconds() * 2 / 3)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,25 +78,54 @@ class Threads:
         sqlite = wiring.database.engine.dialect.name == "sqlite"
         self._database = wiring.database
         self._transactions = ThreadPoolExecutor(1 if sqlite else 3, "clarion-db")
-        self._application = ThreadPoolExecutor(8, "clarion-app")
-        self._patience = wiring.limits.application.total_seconds()
+        self._patience = wiring.limits.patience
+        self._calls: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(CALLS_AT_ONCE))
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """`work` in one transaction of its own."""
-        return await self._in(self._transactions, lambda: self._database.run(work))
+        return await self._in_transactions(lambda: self._database.run(work))
 
     async def reading(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._in(self._transactions, lambda: self._database.read(work))
+        return await self._in_transactions(lambda: self._database.read(work))
 
-    async def application(self, work: Callable[[], Result]) -> Result:
-        """Code of the application's; raises `TimeoutError` when it takes longer than it may."""
-        async with asyncio.timeout(self._patience):
-            return await self._in(self._application, work)
+    async def application(self, lane: str, work: Callable[[], Result]) -> Result:
+        """Code of the application's, a few calls at once in each `lane`. Raises `ApplicationFailed`."""
+        async with self._calls[lane]:
+            try:
+                async with asyncio.timeout(self._patience):
+                    return await _in_own_thread(work)
+            except TimeoutError:
+                raise ApplicationFailed(f"took longer than {self._patience:.3g} s") from None
 
-    @staticmethod
-    async def _in(executor: ThreadPoolExecutor, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(executor, work)
+    async def _in_transactions(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._transactions, work)
 
     def close(self) -> None:
         self._transactions.shutdown()
-        self._application.shutdown(wait=False, cancel_futures=True)
+
+
+async def _in_own_thread(work: Callable[[], Result]) -> Result:
+    """In a thread that is left behind when nobody waits any more: what hangs blocks neither others nor our end."""
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[Result] = loop.create_future()
+
+    def hand_in(result: Result | None, error: ApplicationFailed | None) -> None:
+        if ended.done():
+            return
+        if error is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(result)  # type: ignore[arg-type]  # what `work` returned, which may be None
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - `sys.exit` in a resolver is no reason to stop working
+            failed = ApplicationFailed(said(error))
+            failed.__cause__ = error
+        with suppress(RuntimeError):  # the loop has ended without us
+            loop.call_soon_threadsafe(hand_in, result, failed)
+
+    threading.Thread(target=run, name="clarion-app", daemon=True).start()
+    return await ended

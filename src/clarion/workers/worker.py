@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 
+from clarion.errors import said
 from clarion.workers.fanout import FanOut
 from clarion.workers.loop import Bell, keep
 from clarion.workers.sender import Sender
@@ -46,7 +47,7 @@ class Worker:
     async def _run(self, threads: Threads) -> None:
         sending = {name: Bell() for name in self._wiring.channels}
         senders = {
-            name: Sender(self._wiring, threads, channel, freed=sending[name].ring)
+            name: Sender(self._wiring, threads, channel, sending[name])
             for name, channel in self._wiring.channels.items()
         }
         walking = Bell()
@@ -66,8 +67,14 @@ class Worker:
                 for name, sender in senders.items():
                     group.create_task(keep(sender.poll, sending[name]))
         finally:
-            await asyncio.gather(fan_out.finish(), *(sender.finish(grace) for sender in senders.values()))
-            for channel in self._wiring.channels.values():
-                if close := getattr(channel, "close", None):
-                    with suppress(Exception):
-                        await close()
+            await self._finish(fan_out.finish(), *(sender.finish(grace) for sender in senders.values()))
+
+    async def _finish(self, *parts: Awaitable[None]) -> None:
+        """Let every part come to its end, whatever happens to the others."""
+        for ended in await asyncio.gather(*parts, return_exceptions=True):
+            if isinstance(ended, Exception):
+                log.warning("could not finish in good order, leases will end: %s", said(ended))
+        for channel in self._wiring.channels.values():
+            if close := getattr(channel, "close", None):
+                with suppress(Exception):
+                    await close()

@@ -1,0 +1,45 @@
+"""`clarion migrate`: create or upgrade the tables."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, find_database
+from clarion.cli.printing import console, print_json, shown_url
+
+EXAMPLE = "Example: clarion migrate --database sqlite:///app.db"
+
+
+def migrate(
+    context: typer.Context,
+    app: AppOption = None,
+    database: DatabaseOption = None,
+    outbox: Annotated[
+        bool,
+        typer.Option(
+            "--outbox",
+            help="Create only the outbox table, in an application's database that is not Clarion's own.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Create Clarion's tables in a database, or upgrade them. Doing it again changes nothing."""
+    from clarion.store import migrate as migrations
+
+    found = find_database(context, app, database)
+    url = found.database.url
+    before = found.database.read(migrations.current)
+    if outbox:
+        migrations.create_outbox(url)
+        at, done = None, "has the outbox table"
+    else:
+        migrations.upgrade(url)
+        at = found.database.read(migrations.current)
+        done = f"is at revision {at}" + (", as it was" if before == at else "")
+    found.close()
+    if as_json:
+        print_json({"database": shown_url(url), "revision": at, "before": before, "outbox": outbox})
+    else:
+        console().print(f"{shown_url(url)} {done}", soft_wrap=True)

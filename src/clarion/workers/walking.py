@@ -1,0 +1,189 @@
+"""Walking one event: its audience page after page, each page decided on in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
+from clarion import clock
+from clarion.delivery import LOSSES_ALLOWED, spread
+from clarion.errors import said
+from clarion.event_type import EventType
+from clarion.plan import Candidate
+from clarion.store import people, walks
+from clarion.store.walks import Walk
+from clarion.workers import audience, deciding
+from clarion.workers.deciding import Page
+from clarion.workers.wiring import ApplicationFailed, DatabaseAway, Threads, Wiring
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+_UNDECLARED_WAIT = 10.0
+_PAGES_AT_ONCE = 2  # so that claiming and settling never wait behind the pages of a hundred events
+
+
+class _Lost(Exception):
+    """Another process has the event by now."""
+
+
+class Going:
+    """An event that is being walked, and until when it is certainly ours."""
+
+    def __init__(self, walk: Walk, lease: timedelta) -> None:
+        self.walk = walk
+        self.began = clock.monotonic()
+        self._lease = lease.total_seconds()
+        self.renewed()
+
+    def renewed(self) -> None:
+        self._until = clock.monotonic() + self._lease
+
+    def lasts(self, seconds: float) -> bool:
+        return self._until - clock.monotonic() >= seconds
+
+
+class Walking:
+    """Walks events, any number beside one another."""
+
+    def __init__(self, wiring: Wiring, threads: Threads, *, told: Callable[[], None]) -> None:
+        self._wiring, self._threads, self._told = wiring, threads, told
+        self._limits = wiring.limits
+        self._pages = asyncio.Semaphore(_PAGES_AT_ONCE)
+
+    async def walk(self, going: Going) -> None:
+        """To the end of its audience, or to the reason why not. Raises what the database raises."""
+        walk = going.walk
+        type = self._wiring.types.get(walk.event.type)
+        if type is None:
+            log.warning(
+                "event type %r is not declared here: left to a process that knows it", walk.event.type
+            )
+            await self._postpone(walk, _UNDECLARED_WAIT, failed=False)
+        elif walk.losses > LOSSES_ALLOWED:
+            await self._give_up(walk, f"its audience killed or froze the worker {walk.losses} times")
+        else:
+            try:
+                await self._page_after_page(going, type)
+            except _Lost:
+                log.warning("the lease of event %s was lost; another process has it", walk.event.id)
+            except DatabaseAway:
+                raise
+            except ApplicationFailed as error:
+                await self._failed(walk, type, str(error))
+            except Exception as error:  # noqa: BLE001 - whatever makes this event undecidable
+                await self._failed(walk, type, said(error))
+
+    async def _page_after_page(self, going: Going, type: EventType) -> None:
+        """The topic last; other walks go on in between."""
+        walk, size = going.walk, self._limits.page
+        fresh = walk.fence == 1
+        if walk.cursor is None:
+            call = self._application if type.resolver is not None else _here
+            sources = await call(going, lambda: audience.steps(walk.event, type, self._wiring.application))
+            named = audience.candidates(sources)
+            while told := await call(going, lambda: audience.page(named, size)):
+                await self._page(going, type, told, fresh=fresh, cursor=None)
+                fresh = False
+        cursor = walk.cursor or ""
+        while told := await self._followers(walk, after=cursor):
+            cursor = told[-1].recipient
+            await self._page(going, type, told, fresh=fresh, cursor=cursor)
+            fresh = False
+        await self._threads.transaction(lambda conn: walks.finish(conn, [walk]))
+
+    async def _followers(self, walk: Walk, *, after: str) -> list[Candidate]:
+        """The next page of the topic's subscribers; empty at its end, or without a topic."""
+        tenant, topic = walk.event.tenant, walk.event.topic
+        if topic is None:
+            return []
+        size = self._limits.page
+        return await self._threads.reading(
+            lambda conn: people.subscribers(conn, tenant, topic, after=after, most=size)
+        )
+
+    async def _page(
+        self, going: Going, type: EventType, told: Sequence[Candidate], *, fresh: bool, cursor: str | None
+    ) -> None:
+        """Decide on one page."""
+        page = Page(
+            walk=going.walk, type=type, candidates=told, with_access=await self._access(going, type, told)
+        )
+        async with self._pages:
+            ours = await self.write([page], fresh=fresh, last=False, cursor=cursor)
+        if not ours:
+            raise _Lost
+        going.renewed()
+
+    async def _access(
+        self, going: Going, type: EventType, told: Sequence[Candidate]
+    ) -> Collection[str] | None:
+        check = type.access
+        if check is None:
+            return None
+        ids = [candidate.recipient for candidate in told]
+        return await self._application(
+            going, lambda: frozenset(check(going.walk.event, ids, self._wiring.application))
+        )
+
+    async def _application(self, going: Going, work: Callable[[], Result]) -> Result:
+        """Call the application's code, with a lease that outlasts it."""
+        walk, lease = going.walk, self._limits.lease
+        if not going.lasts(self._limits.patience):
+            if not await self._threads.transaction(lambda conn: walks.renew(conn, walk, lease=lease)):
+                raise _Lost
+            going.renewed()
+        return await self._threads.application(walk.event.type, work)
+
+    async def write(
+        self, pages: Sequence[Page], *, fresh: bool, last: bool, cursor: str | None = None
+    ) -> bool:
+        """Decide on these pages in one transaction; whether all were still ours. Once begun, it is not broken off."""
+        lease = self._limits.lease
+
+        def work(conn: Connection) -> bool:
+            kept = deciding.write(conn, pages, fresh=fresh)
+            if last:
+                walks.finish(conn, [page.walk for page in kept])
+            else:
+                for page in kept:
+                    walks.advance(conn, page.walk, cursor=cursor, lease=lease)
+            return len(kept) == len(pages)
+
+        writing = asyncio.ensure_future(self._threads.transaction(work))
+        try:
+            ours = await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.gather(writing, return_exceptions=True)
+            raise
+        self._told()
+        return ours
+
+    # ── Failing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _failed(self, walk: Walk, type: EventType, why: str) -> None:
+        """The application's code raised, or took too long: again later, and not for ever."""
+        waits = type.policy.retries.waits
+        log.warning("audience of %s (%s) failed: %s", walk.event.id, walk.event.type, why)
+        if walk.failures < len(waits):
+            wait = waits[walk.failures].total_seconds() * spread(type.policy.retries.jitter)
+            await self._postpone(walk, wait, failed=True)
+        else:
+            await self._give_up(walk, why)
+
+    async def _postpone(self, walk: Walk, seconds: float, *, failed: bool) -> None:
+        await self._threads.transaction(lambda conn: walks.postpone(conn, walk, seconds, failed=failed))
+
+    async def _give_up(self, walk: Walk, why: str) -> None:
+        await self._threads.transaction(lambda conn: walks.give_up(conn, walk, why))
+
+
+async def _here(_going: Going, work: Callable[[], Result]) -> Result:
+    """Where nothing of the application's is called."""
+    return work()
