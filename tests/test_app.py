@@ -204,6 +204,7 @@ def test_a_recipient_with_addresses(app: Clarion) -> None:
         ({"addresses": {"inbox": "x"}}, "the inbox needs no address"),
     ],
 )
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_recipient_that_cannot_be_is_refused_whole(
     app: Clarion, values: dict[str, Any], message: str
 ) -> None:
@@ -239,6 +240,7 @@ def test_preferences_are_written_and_taken_back(app: Clarion) -> None:
         ("*", {"min_severity": "hihg"}, "unknown severity 'hihg'; did you mean 'high'?"),
     ],
 )
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_preference_about_nothing_known_is_refused(
     app: Clarion, scope: str, values: dict[str, Any], message: str
 ) -> None:

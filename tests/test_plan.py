@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clarion.event import Event
@@ -209,6 +209,7 @@ any_facts = st.builds(
 )
 
 
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(any_facts, st.lists(names, unique=True), st.booleans())
 def test_the_record_is_the_decision(known: Facts, who: list[str], required: bool) -> None:
     """Whatever is known of whomever: each answer is that of the question stored for it, and nothing else is sent."""

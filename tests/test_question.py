@@ -6,7 +6,7 @@ import json
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clarion.plan import decide, verdicts_json
@@ -55,6 +55,7 @@ questions = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(questions)
 def test_a_question_survives_being_stored(asked: Question) -> None:
     read = from_json(json.loads(json.dumps(to_json(asked), allow_nan=False)))
@@ -64,6 +65,7 @@ def test_a_question_survives_being_stored(asked: Question) -> None:
         assert type(getattr(read, field.name)) is type(getattr(asked, field.name))
 
 
+@settings(deadline=None)
 @given(questions)
 def test_asked_again_it_has_the_same_answer(asked: Question) -> None:
     decisions = decide(asked)
@@ -74,11 +76,13 @@ def test_asked_again_it_has_the_same_answer(asked: Question) -> None:
     assert (stored is None) == all(d.told for d in decisions)
 
 
+@settings(deadline=None)
 @given(questions)
 def test_each_channel_is_decided_once(asked: Question) -> None:
     assert [d.channel for d in decide(asked)] == [place.channel for place in asked.places]
 
 
+@settings(deadline=None)
 @given(questions)
 def test_what_is_required_is_never_stopped_by_a_choice(asked: Question) -> None:
     for decision in decide(asked):

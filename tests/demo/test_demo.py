@@ -90,6 +90,7 @@ def test_the_check(empty_database_url: str, tmp_path: Path) -> None:
     assert counts["mails_received"] == counts["deliveries"]["sent"] + counts["duplicates"] > 800
     for name in ("lost", "undecided", "uninvited", "strangers", "misdirected", "excess_duplicates"):
         assert counts[name] == 0, name
+    assert 0 < counts["leases_lost"] <= counts["allowed_duplicates"]
     assert 0 <= counts["duplicates"] <= counts["allowed_duplicates"]
     assert {"expired", "actor", "active", "access", "reachable", "consent", "severity"} <= set(
         counts["suppressed"]

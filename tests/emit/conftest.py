@@ -1,16 +1,47 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import make_url
 
 from clarion import Clarion
-from clarion.store.schema import events, outbox
+from clarion.store.schema import events
+from tests.conftest import copy_sqlite
 from tests.emit.hosts import Host, Statements, open_host
+from tests.support.postgres import Postgres
 
 TYPE = "cl.merged"
+
+
+@pytest.fixture(scope="module")
+def shared_sqlite(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("emit") / "clarion.db"
+    copy_sqlite(migrated_sqlite, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(scope="module")
+def shared_postgresql(postgres: Postgres, migrated_postgres: str) -> Iterator[str]:
+    name = f"emit_{uuid4().hex}"
+    yield postgres.create_database(name, str(make_url(migrated_postgres).database))
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def database_url(database: str, request: pytest.FixtureRequest) -> str:
+    """One database for all tests of a module, emptied: there are hundreds, and a database each takes its time."""
+    url: str = request.getfixturevalue(f"shared_{database}")
+    engine = sa.create_engine(url)
+    with engine.begin() as conn:
+        conn.execute(sa.delete(events))
+        conn.execute(sa.text("DROP TABLE IF EXISTS orders"))
+    engine.dispose()
+    return url
 
 
 @pytest.fixture
@@ -65,7 +96,3 @@ def orders(clarion: Clarion) -> Callable[[], list[str]]:
     return lambda: clarion.database.read(
         lambda conn: list(conn.execute(sa.text("SELECT name FROM orders ORDER BY name")).scalars())
     )
-
-
-def outbox_rows(conn: sa.Connection) -> list[Any]:
-    return list(conn.execute(sa.select(outbox).order_by(outbox.c.emitted_at, outbox.c.id)).all())

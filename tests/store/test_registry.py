@@ -103,17 +103,28 @@ def test_what_is_no_longer_declared_stays(app: Make) -> None:
     assert since(second, "cl.gone")
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "overwrites"),
-    [("1", "2", True), ("2", "1", False), ("1.9", "1.10", True), ("1.10", "1.9", False), ("1.4", "1.4.0", True),
-     ("1.4.0", "1.4", True), ("1.4.0.1", "1.4", False), ("1", "1", True), ("9", "10", True), ("99999999", "100000", False)],
-)  # fmt: skip
-def test_an_older_version_never_undoes_a_newer(app: Make, first: str, second: str, overwrites: bool) -> None:
-    for version, description in ((first, "first"), (second, "second")):
-        one = app(version)
-        one.type("cl.x", description=description)
-        one.start()
-    assert declared(one)["cl.x"].description == ("second" if overwrites else "first")
+# First one version starts, then the other: which one's declaration stands?
+ORDERS = [
+    ("1", "2", "second"),
+    ("2", "1", "first"),
+    ("1", "1", "second"),
+    ("1.9", "1.10", "second"),
+    ("1.10", "1.9", "first"),
+    ("1.4", "1.4.0", "second"),
+    ("1.4.0", "1.4", "second"),
+    ("1.4.0.1", "1.4", "first"),
+    ("9", "10", "second"),
+    ("99999999", "100000", "first"),
+]
+
+
+def test_an_older_version_never_undoes_a_newer(app: Make) -> None:
+    for n, (first, second, stands) in enumerate(ORDERS):
+        for version, description in ((first, "first"), (second, "second")):
+            one = app(version)
+            one.type(f"cl.n{n}", description=description)
+            one.start()
+        assert declared(one)[f"cl.n{n}"].description == stands, (first, second)
 
 
 def test_a_channel_is_open_since_it_was_first_there(app: Make, travel: Travel) -> None:

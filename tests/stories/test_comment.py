@@ -15,9 +15,8 @@ import sqlalchemy as sa
 
 from clarion import Clarion, Email, Event
 from clarion.demo.catcher import received
-from clarion.store.schema import outcomes
 from tests.support.smtp import FaultServer, say
-from tests.support.working import count, done, ends, limits, until, working
+from tests.support.working import done, ends, limits, results, until, working
 
 pytestmark = pytest.mark.anyio
 
@@ -100,12 +99,12 @@ async def test_a_comment_reaches_author_reviewers_and_mentioned(
     clarion.set_preference("dave", "category:reviews", channels=["inbox"])
 
     host = sa.create_engine(clarion.database.url)
-    with host.connect() as conn, pytest.raises(RuntimeError), conn.begin():
-        comment(clarion, conn, 6)
-        raise RuntimeError("the comment could not be stored")
     with host.connect() as conn:
         if conn.dialect.name == "sqlite":
             conn.connection.driver_connection.isolation_level = "IMMEDIATE"  # type: ignore[union-attr]
+        with conn.begin() as written:
+            comment(clarion, conn, 6)
+            written.rollback()  # the comment could not be stored
         with conn.begin():
             event = comment(clarion, conn)
             assert comment(clarion, conn) == event, "the same key, the same event"
@@ -162,17 +161,17 @@ async def test_a_greylisting_server_gets_the_same_mail_again(
             lambda conn: clarion.emit(conn, "cl.comment.created", to=["bob"], data={"text": "hi"})
         )
         async with working(clarion):
-            await until(lambda: count(clarion, outcomes) == 1)
+            await until(lambda: results(clarion, final=False)["retry"] == 1)
             assert ends(clarion, event, "bob", "email") == ("waiting", "smtp_451")
             travel(timedelta(seconds=7))
-            await until(lambda: count(clarion, outcomes) == 2)
+            await until(lambda: results(clarion, final=False)["retry"] == 2)
             assert not server.mails
             travel(timedelta(seconds=37))
             await until(lambda: done(clarion))
         (mail,) = server.mails
         (delivery,) = clarion.why(event, "bob").deliveries
         assert f"Message-ID: <{delivery.id}@acme.test>".encode() in mail.raw
-        assert [(a.n, a.result, a.code) for a in delivery.attempts] == [
+        assert [(a.n, a.result, a.code) for a in delivery.attempts if a.result != "given_back"] == [
             (1, "retry", "smtp_451"),
             (2, "retry", "smtp_451"),
             (3, "sent", None),

@@ -9,6 +9,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
@@ -16,7 +17,6 @@ from typing import Any
 
 from clarion.channels.email import Email
 from clarion.store import notifications, queue, walks
-from clarion.workers import walking
 from clarion.workers.fanout import FanOut
 from clarion.workers.sender import Sender
 from clarion.workers.settling import Settling
@@ -91,11 +91,14 @@ def _wrap(wrapped: Any, when: str, hit: Callable[[], None]) -> Any:
     return now
 
 
-def _work(plan: Plan) -> None:
+def _work(plan: Plan, ready: Any) -> None:
     logging.disable(logging.CRITICAL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the worker itself listens
     countdown = _Countdown(plan)
     _set(countdown)
     clarion = application(plan, countdown)
+    clarion.start()
+    ready.set()
     clarion.work()
     clarion.close()
 
@@ -108,10 +111,20 @@ class Children:
 
     def start(self, plan: Plan) -> BaseProcess:
         """A worker process that does as planned."""
-        process = _context.Process(target=_work, args=(plan,))
+        return self._start(plan)[0]
+
+    def start_ready(self, plan: Plan) -> BaseProcess:
+        """A worker process, once it is about to claim."""
+        process, ready = self._start(plan)
+        assert ready.wait(20)
+        return process
+
+    def _start(self, plan: Plan) -> tuple[BaseProcess, Any]:
+        ready = _context.Event()
+        process = _context.Process(target=_work, args=(plan, ready))
         process.start()
         self._all.append(process)
-        return process
+        return process, ready
 
     def end(self) -> None:
         for process in self._all:
@@ -143,6 +156,3 @@ def children() -> Iterator[Children]:
         yield all_
     finally:
         all_.end()
-
-
-__all__ = ["FAIL_POINTS", "Children", "Plan", "children", "stop", "wait_killed", "walking"]

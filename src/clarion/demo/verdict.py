@@ -37,6 +37,7 @@ class Verdict:
     duplicates: int
     allowed_duplicates: int  # attempts that may have arrived without being written down
     excess_duplicates: int  # those that no such attempt of the same delivery explains
+    leases_lost: int  # what killed workers had in hand
     undecided: int
     uninvited: int  # decided on, and no candidate
     strangers: int  # mails that belong to no delivery
@@ -80,6 +81,7 @@ def judge(candidates: Expected, ledger: Ledger, mails: Sequence[ReceivedMail]) -
         "duplicates": sum(extra.values()),
         "allowed_duplicates": sum(unsure.values()),
         "excess_duplicates": sum(max(0, n - unsure.get(id, 0)) for id, n in extra.items()),
+        "leases_lost": sum(one.losses for one in ledger.deliveries),
         "undecided": len(wanted - set(decided)) + _unwalked(candidates, ledger),
         "uninvited": sum(n - (pair in wanted) for pair, n in decided.items()),
         "strangers": sum(n for id, n in received.items() if id not in mailed),

@@ -89,12 +89,16 @@ class Walking:
             sources = await call(going, lambda: audience.steps(walk.event, type, self._wiring.application))
             named = audience.candidates(sources)
             while told := await call(going, lambda: audience.page(named, size)):
-                await self._page(going, type, told, fresh=fresh, cursor=None)
+                last = len(told) < size and walk.event.topic is None
+                if await self._page(going, type, told, fresh=fresh, cursor=None, last=last):
+                    return
                 fresh = False
         cursor = walk.cursor or ""
         while told := await self._followers(walk, after=cursor):
             cursor = told[-1].recipient
-            await self._page(going, type, told, fresh=fresh, cursor=cursor)
+            last = len(told) < size
+            if await self._page(going, type, told, fresh=fresh, cursor=cursor, last=last):
+                return
             fresh = False
         await self._threads.transaction(lambda conn: walks.finish(conn, [walk]))
 
@@ -109,17 +113,25 @@ class Walking:
         )
 
     async def _page(
-        self, going: Going, type: EventType, told: Sequence[Candidate], *, fresh: bool, cursor: str | None
-    ) -> None:
-        """Decide on one page."""
+        self,
+        going: Going,
+        type: EventType,
+        told: Sequence[Candidate],
+        *,
+        fresh: bool,
+        cursor: str | None,
+        last: bool,
+    ) -> bool:
+        """Decide on one page; whether that was the `last`, and the event is finished with it."""
         page = Page(
             walk=going.walk, type=type, candidates=told, with_access=await self._access(going, type, told)
         )
         async with self._pages:
-            ours = await self.write([page], fresh=fresh, last=False, cursor=cursor)
+            ours = await self.write([page], fresh=fresh, last=last, cursor=cursor)
         if not ours:
             raise _Lost
         going.renewed()
+        return last
 
     async def _access(
         self, going: Going, type: EventType, told: Sequence[Candidate]
