@@ -24,6 +24,14 @@ Resolver = Callable[[Event, Any], Iterable[tuple[str, Iterable["str | Address"]]
 AccessCheck = Callable[[Event, Collection[str], Any], Collection[str]]
 
 
+_KINDS: tuple[tuple[tuple[str, ...], type, str], ...] = (
+    (("code", "category", "description"), str, "text"),
+    (("required", "enabled", "unless_read"), bool, "True or False"),
+    (("policy",), Policy, "a Policy"),
+    (("channels",), tuple, "a list of channels"),
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventType:
     """A declared kind of event.
@@ -47,6 +55,7 @@ class EventType:
     resolver: Resolver | None = None
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         if len(self.code) > 100 or not type_code.match(self.code):
             raise ConfigError(
                 f"event type {self.code!r}: use dotted lower-case names such as 'cl.comment.created', at most 100 characters"
@@ -59,6 +68,17 @@ class EventType:
             raise ConfigError(f"event type {self.code!r} names a channel twice: {self.channels}")
         if self.max_age is not None and self.max_age <= timedelta():
             raise ConfigError(f"event type {self.code!r}: max_age must be positive, got {self.max_age}")
+
+    def _check_kinds(self) -> None:
+        for names, kind, what in _KINDS:
+            for name in names:
+                if not isinstance(value := getattr(self, name), kind):
+                    raise ConfigError(f"event type {self.code!r}: {name} must be {what}, got {shown(value)}")
+        for name in ("access", "resolver"):
+            if (value := getattr(self, name)) is not None and not callable(value):
+                raise ConfigError(f"event type {self.code!r}: {name} must be a function, got {shown(value)}")
+        if any(not isinstance(name, str) for name in self.channels):
+            raise ConfigError(f"event type {self.code!r}: channels must be texts, got {self.channels!r}")
 
     @property
     def title(self) -> str:

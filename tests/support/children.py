@@ -108,6 +108,7 @@ class Children:
 
     def __init__(self) -> None:
         self._all: list[BaseProcess] = []
+        self._ready: list[Any] = []  # kept, for a child may still have to open it
 
     def start(self, plan: Plan) -> BaseProcess:
         """A worker process that does as planned."""
@@ -124,6 +125,7 @@ class Children:
         process = _context.Process(target=_work, args=(plan, ready))
         process.start()
         self._all.append(process)
+        self._ready.append(ready)
         return process, ready
 
     def end(self) -> None:
