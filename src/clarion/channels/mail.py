@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.errors import MultipartInvariantViolationDefect
 from email.header import decode_header, make_header
 from email.parser import BytesParser
 from email.policy import compat32
@@ -212,7 +213,9 @@ def _verify(mail: Mail, intended: list[tuple[str, str]], subject: str) -> None:
     head, _, _ = probe.partition(b"\r\n\r\n")
     parsed = BytesParser(policy=compat32).parsebytes(head + b"\r\n\r\n", headersonly=True)
     probes = [("To", "to@probe.test"), ("Message-ID", f"<probe{mail.domain[:-8].decode()}"), ("Date", "now")]
-    if sorted(parsed.items()) != sorted([*intended, *probes]) or parsed.defects:
+    # Before Python 3.11.4 a head alone counts as a multipart without its parts: that is no fault of the head.
+    defects = [d for d in parsed.defects if not isinstance(d, MultipartInvariantViolationDefect)]
+    if sorted(parsed.items()) != sorted([*intended, *probes]) or defects:
         raise InvalidInput(f"subject {subject[:80]!r} would have changed the headers of a mail")
     if str(make_header(decode_header(parsed["Subject"]))) != subject:
         raise InvalidInput(f"subject {subject[:80]!r} would have arrived as another")

@@ -130,9 +130,10 @@ def _tell(out: Console, ended: Run) -> None:
         ("What was suppressed, and by which gate", tables.gates(found)),
         ("A webhook that somebody tampered with", _forgery()),
     ]
-    mail, of_mail = _a_mail(ended)
-    parts.append(("One mail, as it was received", mail))
-    parts.append((f"Why {of_mail.recipient} got it", _explained(ended.clarion, of_mail)))
+    if shown := _a_mail(ended):
+        mail, of_mail = shown
+        parts.append(("One mail, as it was received", mail))
+        parts.append((f"Why {of_mail.recipient} got it", _explained(ended.clarion, of_mail)))
     if stopped := _one_stopped(found):
         parts.append((f"Why {stopped.recipient} got no mail", _explained(ended.clarion, stopped)))
     parts.append(("In the end", tables.counts(ended)))
@@ -151,15 +152,15 @@ def _forgery() -> RenderableType:
     raise AssertionError("a forged webhook was taken")
 
 
-def _a_mail(ended: Run) -> tuple[RenderableType, Decided]:
-    """The first mail to somebody who was mentioned, and its notification."""
+def _a_mail(ended: Run) -> tuple[RenderableType, Decided] | None:
+    """The first mail to somebody who was mentioned, and its notification; `None` if none arrived."""
     mails = {mail.message_id: mail for mail in catcher.received(ended.stage.mails)}
     decided = {one.id: one for one in ended.ledger.decided}
     of = {f"<{one.id}@{DOMAIN}>": decided[one.notification_id] for one in ended.ledger.deliveries}
-    mail, notification = min(
-        ((mail, of[id]) for id, mail in mails.items() if id in of),
-        key=lambda pair: (pair[1].reason != "mention", pair[0].id),
-    )
+    arrived = [(mail, of[id]) for id, mail in mails.items() if id in of]
+    if not arrived:
+        return None
+    mail, notification = min(arrived, key=lambda pair: (pair[1].reason != "mention", pair[0].id))
     headers = Text()
     for name in _HEADERS:
         if value := mail.parsed[name]:
