@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from clarion import Clarion
 from clarion.workers.loop import Bell, keep
 from tests.support.acme import Plan, application, sends
-from tests.support.children import Children, children, stop
+from tests.support.children import Children, stop
 from tests.support.postgres import FAST, Postgres
 from tests.support.working import (
     Wire,
@@ -35,12 +35,6 @@ from tests.support.working import (
     working,
 )
 from tests.workers.conftest import SOON, Make
-
-
-@pytest.fixture
-def started() -> Iterator[Children]:
-    with children() as all_:
-        yield all_
 
 
 @pytest.fixture
