@@ -68,10 +68,10 @@ def test_where_nothing_is_declared_the_message_says_so() -> None:
 
 
 def test_a_name_of_ten_megabytes_is_neither_compared_nor_repeated() -> None:
-    begun = time.perf_counter()
+    begun = time.process_time()
     message = str(UnknownName("channel", "email" * 2_000_000, ["inbox", "email"]))
     assert len(message) < 200
-    assert time.perf_counter() - begun < 0.1
+    assert time.process_time() - begun < 0.1
 
 
 @pytest.mark.parametrize("kind", [Retry, Reject, Gone, Down])

@@ -20,7 +20,7 @@ from clarion.store.schema import deliveries, events, notifications, outcomes, qu
 from clarion.workers.wiring import Limits
 from clarion.workers.worker import Worker
 
-PATIENCE = 15.0
+PATIENCE = 60.0  # seconds: how long a condition may take on a busy machine, no measure of speed
 QUICK = Limits(poll=timedelta(milliseconds=20), settle_within=timedelta(milliseconds=10))
 
 
