@@ -40,11 +40,14 @@ def claim_all(url: str, barrier: Barrier, answer: Pipe) -> None:
     database.read(lambda conn: None)
     barrier.wait(PATIENCE)
     mine: list[UUID] = []
-    empty = 0
+    empty, first = 0, True
     while empty < 3:  # PostgreSQL passes over what another is just claiming
         claims = database.run(
             lambda conn: queue.claim_due(conn, CHANNEL, most=7, each=3, lease=timedelta(minutes=5), after="")
         )
         mine += [claim.delivery_id for claim in claims]
         empty = 0 if claims else empty + 1
+        if first:  # nobody goes on before all have had a turn
+            barrier.wait(PATIENCE)
+            first = False
     answer.send(mine)
