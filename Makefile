@@ -11,7 +11,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config --quiet pip co
 	--generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench storm lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -32,9 +32,12 @@ check: $(VENV)/.dev ## Check style, types and the direction of imports
 bench: $(VENV)/.dev ## Measure, with durable databases
 	$(BIN)/python -m benchmarks $(ARGS)
 
+storm: $(VENV)/.dev ## Kill workers, databases and mail servers, and count what arrives (ARGS="--kills 40 --deliveries 4000")
+	$(BIN)/python -m tests.storm $(ARGS)
+
 lock: | $(BIN)/python ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x "$(UV)" || command -v "$(UV)" > /dev/null || $(PIP) install --quiet uv
-	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra demo --group test --group lint \
+	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra demo --extra metrics --group test --group lint \
 		--output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra demo --constraint requirements/dev.txt \
 		--output-file requirements/demo.txt

@@ -5,7 +5,19 @@ from __future__ import annotations
 import runpy
 import sys
 
-ALL = ("mail_building", "mail_sending", "schema")
+ALL = (
+    "planning",
+    "fan_out",
+    "bulk",
+    "deciding_cost",
+    "mail_building",
+    "mail_sending",
+    "schema",
+    "retention",
+    "flood",
+    "sending",
+    "hung_relay",
+)
 
 
 def main() -> None:

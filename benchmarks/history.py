@@ -16,7 +16,7 @@ from clarion import clock, ids
 from clarion.event import make
 from clarion.question import Place, Question, to_json
 from clarion.severity import Severity
-from clarion.store import dialect
+from clarion.store import inserting
 from clarion.store import schema as s
 from clarion.store.events import EMISSION
 
@@ -64,8 +64,8 @@ def people(on: Opened, count: int) -> float:
 class History:
     """What is remembered of the rows written, to ask for them afterwards."""
 
-    def __init__(self, on: Opened, *, rows: int, recipients: int, unread: int) -> None:
-        self.on, self.rows, self.recipients = on, rows, recipients
+    def __init__(self, on: Opened, *, rows: int, recipients: int, unread: int, named: str = "key") -> None:
+        self.on, self.rows, self.recipients, self.named = on, rows, recipients, named
         self.events: list[UUID] = []
         self.deliveries: list[UUID] = []
         self.each = 50
@@ -84,7 +84,7 @@ class History:
             events, questions, notifications, deliveries, outcomes = [], [], [], [], []
             for n in chunk:
                 event = make("bench.happened", {
-                    "actor": "somebody", "subject": f"cl/{n // 5}", "thread": f"cl/{n // 5}", "key": f"key-{n}",
+                    "actor": "somebody", "subject": f"cl/{n // 5}", "thread": f"cl/{n // 5}", "key": f"{self.named}-{n}",
                     "to": {"participant": [person(1)]}, "data": {"text": "Looks good to me", "number": n},
                     "url": f"/cl/{n // 5}",
                 })  # fmt: skip
@@ -173,5 +173,5 @@ def _insert(on: Opened, tables: Iterable[tuple[sa.Table, tuple[str, ...], list[t
     begun, count = time.perf_counter(), 0
     for table, names, rows in tables:
         count += len(rows)
-        on.database.run(lambda c, t=table, n=names, r=rows: dialect.insert_many(c, t, n, r))  # type: ignore[misc]
+        on.database.run(lambda c, t=table, n=names, r=rows: inserting.many(c, t, n, r))  # type: ignore[misc]
     return count / (time.perf_counter() - begun)

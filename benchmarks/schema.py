@@ -19,8 +19,8 @@ from benchmarks import history as past
 from benchmarks.common import Bench, Figure, Opened, opened, p50, show, write
 from benchmarks.floors import Floor
 from benchmarks.schema_fan_out import emits, fan_out
-from clarion.delivery import LEASE, sent
-from clarion.store import inbox, queue, records
+from clarion.delivery import LEASE, Claim, sent
+from clarion.store import inbox, outcomes, queue, records
 from clarion.store import schema as s
 
 Done = TypeVar("Done")
@@ -95,13 +95,13 @@ def reads(bench: Bench, history: past.History, state: str) -> None:
 # ── Claim and settle ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def claim(conn: Connection, each: int = BATCH, after: str = "") -> list[queue.Claim]:
+def claim(conn: Connection, each: int = BATCH, after: str = "") -> list[Claim]:
     return queue.claim_due(conn, "email", most=BATCH, each=each, lease=LEASE, after=after)
 
 
-def settlements(claims: list[queue.Claim]) -> list[queue.Settlement]:
+def settlements(claims: list[Claim]) -> list[outcomes.Settlement]:
     outcome = sent("250 queued", timedelta(milliseconds=12))
-    return [queue.Settlement(claim, outcome) for claim in claims]
+    return [outcomes.Settlement(claim, outcome) for claim in claims]
 
 
 def claims_over_lanes(bench: Bench, lanes: int) -> None:
@@ -148,7 +148,7 @@ def claim_and_settle(bench: Bench, floor: Floor) -> None:
         claims = laps.time("claim", lambda: bench.run(claim))
         work = laps.time("read", lambda cl=claims: bench.read(lambda c: queue.read_work(c, cl)))  # type: ignore[misc]
         ended = settlements(claims)
-        lost = laps.time("settle", lambda en=ended: bench.run(lambda c: queue.settle(c, en)))  # type: ignore[misc]
+        lost = laps.time("settle", lambda en=ended: bench.run(lambda c: outcomes.settle(c, en).lost))  # type: ignore[misc]
         assert len(claims) == len(work) == BATCH
         assert not lost
         rows = laps.time("floor claim", lambda: floor.claim(past.LANE, BATCH))
@@ -169,7 +169,7 @@ def claim_and_settle(bench: Bench, floor: Floor) -> None:
         ours["read"],
         **bench.plans.of("read_work", lambda c: queue.read_work(c, claims)),
     )
-    settle_plans = bench.plans.of("settle", lambda c: queue.settle(c, settlements(claims)))
+    settle_plans = bench.plans.of("settle", lambda c: outcomes.settle(c, settlements(claims)))
     bench.add("settle 100 sent", ours["settle"], floors["settle"], note=laps.wal_of("settle"), **settle_plans)
     both = [a + b for a, b in zip(ours["claim"], ours["settle"], strict=True)]
     floor_both = [a + b for a, b in zip(floors["claim"], floors["settle"], strict=True)]
@@ -183,7 +183,7 @@ def sustained(bench: Bench, floor: Floor) -> None:
         claims = bench.run(claim)
         if with_reading:
             bench.read(lambda c: queue.read_work(c, claims))
-        bench.run(lambda c: queue.settle(c, settlements(claims)))
+        bench.run(lambda c: outcomes.settle(c, settlements(claims)))
         return len(claims)
 
     def theirs() -> int:

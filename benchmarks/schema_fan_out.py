@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from benchmarks import history as past
 from benchmarks.common import Bench, p50, times
-from benchmarks.floors import Floor
+from benchmarks.floors import Floor, again
 from clarion import clock, ids, plan
 from clarion.delivery import LEASE
 from clarion.event import Event, EventFields, make
@@ -113,7 +111,7 @@ def fan_out(bench: Bench, floor: Floor, recipients: int, page: int) -> None:
         first = False
     took = time.perf_counter() - begun
     plans = bench.plans.of(f"fan-out page of {page}", lambda c: _reads_of_page(c, event, page))
-    floor_took = _floor_fan_out(bench, floor, event, page)
+    floor_took = again(floor, event, page)
     bench.add(
         f"fan-out to {recipients:,}, a page of {page:,}",
         pages,
@@ -130,44 +128,3 @@ def _reads_of_page(conn: Connection, event: Event, page: int) -> None:
     who = [c.recipient for c in candidates]
     notifications.already_told(conn, event, who)
     people.read(conn, [(T, id) for id in who], scopes(FAN_OUT_TYPE))
-
-
-def _floor_fan_out(bench: Bench, floor: Floor, event: Event, page: int) -> float:
-    """The seconds that the driver takes to write the same rows in pages: made beforehand, nothing is read."""
-    lite = not bench.on.postgresql
-    written = []
-    for table, key in ((s.notifications, "id"), (s.deliveries, "id"), (s.queue, "delivery_id")):
-        names = [
-            column.name for column in table.c if column.server_default is None or column.name != "visible"
-        ]
-        chosen = sa.select(*(table.c[name] for name in names)).where(table.c.tenant == T)
-        if table is s.notifications:
-            chosen = chosen.where(table.c.event_id == event.id)
-        sql = chosen.order_by(table.c[key]).compile(
-            bench.on.database.engine, compile_kwargs={"literal_binds": True}
-        )
-        rows = [list(row) for row in floor.conn.execute(str(sql)).fetchall()]
-        written.append((table, names, rows))
-    if not lite:
-        floor.conn.commit()
-    new_event = ids.uuid7()
-    fresh: dict[Any, Any] = {}
-
-    def mint(old: Any) -> Any:
-        if old not in fresh:
-            fresh[old] = ids.uuid7().hex if lite else ids.uuid7()
-        return fresh[old]
-
-    for _, names, rows in written:
-        for name in ("id", "notification_id", "delivery_id"):
-            if name in names:
-                at = names.index(name)
-                for row in rows:
-                    row[at] = mint(row[at])
-        if "event_id" in names:
-            for row in rows:
-                row[names.index("event_id")] = new_event.hex if lite else new_event
-    begun = time.perf_counter()
-    for start in range(0, len(written[0][2]), page):
-        floor.copy([(table, names, rows[start : start + page]) for table, names, rows in written])
-    return time.perf_counter() - begun

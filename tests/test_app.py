@@ -12,8 +12,6 @@ import pytest
 
 from clarion import Address, Clarion, ConfigError, Console, InvalidInput, UnknownName
 from clarion.event_type import EventType, declare
-from clarion.preference import Preference
-from clarion.store import people
 from tests.store.make import person, told
 
 
@@ -166,102 +164,6 @@ def test_channels_that_another_process_sends_on_may_be_asked_for(app: Clarion) -
 def test_with_no_type_declared_it_says_so(unused: Callable[..., Clarion]) -> None:
     with pytest.raises(UnknownName, match="no event type is declared yet"):
         unused().emit(None, "cl.merged")
-
-
-# ── People ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def known(app: Clarion, id: str) -> Any:
-    return app.database.read(lambda conn: people.read(conn, [("default", id)], ["*", "type:cl.merged"]))[
-        "default"
-    ]
-
-
-def test_a_recipient_with_addresses(app: Clarion) -> None:
-    app.upsert_recipient(
-        "bob", name="Bob", locale="de", time_zone="Europe/Berlin",
-        addresses={"email": "b@x.test", "console": ["one", "two"]},
-    )  # fmt: skip
-    found = known(app, "bob")
-    assert (found.recipients["bob"].name, found.recipients["bob"].time_zone) == ("Bob", "Europe/Berlin")
-    assert [(a.channel, a.value) for a in found.addresses["bob"]] == [
-        ("console", "one"),
-        ("console", "two"),
-        ("email", "b@x.test"),
-    ]
-    app.upsert_recipient("bob")
-    assert len(known(app, "bob").addresses["bob"]) == 3, "not said: not touched"
-    app.upsert_recipient("bob", addresses={})
-    assert known(app, "bob").addresses == {}
-
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"time_zone": "Europe/Berlim"}, "unknown time zone 'Europe/Berlim'; did you mean 'Europe/Berlin'?"),
-        ({"time_zone": "../etc/passwd"}, "unknown time zone"),
-        ({"addresses": {"emial": "x@y.test"}}, "unknown channel 'emial'; did you mean 'email'?"),
-        ({"addresses": {"inbox": "x"}}, "the inbox needs no address"),
-    ],
-)
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_a_recipient_that_cannot_be_is_refused_whole(
-    app: Clarion, values: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(InvalidInput) as raised:
-        app.upsert_recipient("bob", **values)
-    assert message in str(raised.value)
-    assert known(app, "bob").recipients == {}
-
-
-def test_preferences_are_written_and_taken_back(app: Clarion) -> None:
-    app.set_preference("bob", "type:cl.merged", channel="email", enabled=False)
-    app.set_preference("bob", "*", channels=["email"], min_severity="high")
-    app.set_preference("bob", "category:reviews", enabled=True)
-    assert known(app, "bob").preferences["bob"] == [
-        Preference(
-            scope="*", channels=("email",), min_severity=declare("x", {"severity": "action"}).severity
-        ),
-        Preference(scope="type:cl.merged", channel="email", enabled=False),
-    ]
-    app.set_preference("bob", "*")
-    assert [row.scope for row in known(app, "bob").preferences["bob"]] == ["type:cl.merged"]
-
-
-@pytest.mark.parametrize(
-    ("scope", "values", "message"),
-    [
-        ("type:cl.mergd", {}, "unknown event type 'cl.mergd'; did you mean 'cl.merged'?"),
-        ("category:review", {}, "unknown category 'review'; did you mean 'reviews'?"),
-        ("cl.merged", {}, "scope 'cl.merged' must be 'type:…', 'category:…' or '*'"),
-        ("", {}, "scope '' must be"),
-        ("*", {"channel": "emial"}, "unknown channel 'emial'; did you mean 'email'?"),
-        ("*", {"channels": ["inbox", "consle"]}, "unknown channel 'consle'; did you mean 'console'?"),
-        ("*", {"min_severity": "hihg"}, "unknown severity 'hihg'; did you mean 'high'?"),
-    ],
-)
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-def test_a_preference_about_nothing_known_is_refused(
-    app: Clarion, scope: str, values: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(InvalidInput) as raised:
-        app.set_preference("bob", scope, enabled=True, **values)
-    assert message in str(raised.value)
-
-
-def test_following_and_leaving_a_topic(app: Clarion) -> None:
-    app.subscribe("bob", "cl/42", "cl/43")
-    app.unsubscribe("bob", "cl/42")
-
-    def followers(topic: str) -> list[str]:
-        return [
-            candidate.recipient
-            for candidate in app.database.read(
-                lambda conn: people.subscribers(conn, "default", topic, after=None, most=9)
-            )
-        ]
-
-    assert (followers("cl/42"), followers("cl/43")) == ([], ["bob"])
 
 
 # ── The inbox, and asking ────────────────────────────────────────────────────────────────────────────────

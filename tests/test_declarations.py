@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clarion import Clarion, ConfigError, Policy, Retries, UnknownName
+from clarion import Clarion, ConfigError, Cooldown, Escalation, Policy, Retries, Throttle, UnknownName
 from clarion.declarations import load, read
 from clarion.event import Event
 from clarion.event_type import OPTIONS, EventType
@@ -48,6 +49,22 @@ resolver = "{__name__}:audience"
 [types."cl.merged".policy]
 tell_actor = true
 retries = {{ attempts = 4, first = 2, ceiling = 5.5, jitter = 0.1 }}
+cooldown = {{ minutes = 15, seconds = 30.5, key = "thread", channels = ["email"], exempt = "urgent" }}
+
+[types."cl.merged".policy.throttle]
+limit = 5
+hours = 1
+key = ["category", "severity"]
+charge = "channel"
+overflow = "hold"
+
+[[types."cl.merged".policy.escalation]]
+repeats = 3
+
+[[types."cl.merged".policy.escalation]]
+after = {{ hours = 1, minutes = 30 }}
+severity = "critical"
+renotify = false
 """
 
 
@@ -80,6 +97,14 @@ def test_a_file_and_a_decorator_declare_the_same(tmp_path: Path) -> None:
                 tuple(timedelta(seconds=s) for s in (2, 4, 5.5)),
                 jitter=0.1,
             ),
+            cooldown=Cooldown(
+                minutes=15, seconds=30.5, key="thread", channels=["email"], exempt=Severity.URGENT
+            ),
+            throttle=Throttle(5, hours=1, key=("severity", "category"), charge="channel", overflow="hold"),
+            escalation=(
+                Escalation(repeats=3),
+                Escalation(after=timedelta(minutes=90), severity=Severity.URGENT, renotify=False),
+            ),
         ),
     )(audience)
     (tmp_path / "types.toml").write_text(EVERY_OPTION)
@@ -89,10 +114,13 @@ def test_a_file_and_a_decorator_declare_the_same(tmp_path: Path) -> None:
 
 
 def test_every_option_is_tried_here() -> None:
-    assert {line.split(" ")[0] for line in EVERY_OPTION.splitlines() if " = " in line} - {
-        "tell_actor",
-        "retries",
-    } | {"policy"} == set(OPTIONS)
+    of_type, of_policy = EVERY_OPTION.split('[types."cl.merged".policy]')
+
+    def names(text: str) -> set[str]:
+        return {line.split(" ")[0] for line in text.splitlines() if " = " in line}
+
+    assert names(of_type) | {"policy"} == set(OPTIONS)
+    assert names(of_policy.split("\n\n")[0]) | {"throttle", "escalation"} == {f.name for f in fields(Policy)}
 
 
 def test_a_bare_table_has_the_defaults_of_a_bare_decorator(written: Any, tmp_path: Path) -> None:
@@ -200,6 +228,62 @@ REFUSED = [
     (
         "[types.x]\npolicy = {retries = {attempts = 3, first = 1, ceiling = 2, jitter = 1}}",
         "retries of 'x': jitter is a share of the wait from 0 to below 1, got 1",
+    ),
+    *(
+        (f"[types.x.policy]\n{line}", message)
+        for line, message in (
+            ("cooldown = 15", "policy of 'x': cooldown must be a table, got 15"),
+            (
+                "cooldown = {}",
+                "policy of 'x': cooldown: a window of 0:00:00 is not between nothing and 30 days",
+            ),
+            ("cooldown = {days = 31}", "is not between nothing and 30 days"),
+            ("cooldown = {minute = 5}", "unknown cooldown 'minute'; did you mean 'minutes'?"),
+            ("cooldown = {minutes = '5'}", "policy of 'x': cooldown: minutes must be a number, got '5'"),
+            ("cooldown = {minutes = true}", "cooldown: minutes must be a number, got True"),
+            ("cooldown = {minutes = nan}", "cooldown: {'minutes': nan} is no length of time"),
+            ("cooldown = {days = inf}", "cooldown: {'days': inf} is no length of time"),
+            ("cooldown = {days = 1, limit = 2}", "unknown cooldown 'limit'"),
+            ("cooldown = {days = 1, overflow = 'hold'}", "unknown cooldown 'overflow'"),
+            (
+                "cooldown = {days = 1, key = 'thred'}",
+                "policy of 'x': unknown part of the key of a cooldown 'thred'; did you mean 'thread'?",
+            ),
+            ("cooldown = {days = 1, key = 5}", "cooldown: key must be a list, got 5"),
+            ("cooldown = {days = 1, key = ['type', 5]}", "cooldown: key must be text, got 5"),
+            ("cooldown = {days = 1, key = []}", "unknown part of the key of a cooldown ''"),
+            ("cooldown = {days = 1, channels = 'email'}", "cooldown: channels must be a list, got 'email'"),
+            ("cooldown = {days = 1, channels = [5]}", "cooldown: channels must be text, got 5"),
+            (
+                "cooldown = {days = 1, charge = 'chanel'}",
+                "charge of a cooldown 'chanel'; did you mean 'channel'?",
+            ),
+            ("cooldown = {days = 1, exempt = 'urgnt'}", "unknown severity 'urgnt'; did you mean 'urgent'?"),
+            ("cooldown = {days = 1, exempt = 3}", "cooldown: exempt must be text, got 3"),
+            ("throttle = {hours = 1}", "policy of 'x': throttle: the limit is from 1 to 10,000, got None"),
+            ("throttle = {hours = 1, limit = 0}", "throttle: the limit is from 1 to 10,000, got 0"),
+            ("throttle = {hours = 1, limit = 1.5}", "throttle: the limit is from 1 to 10,000, got 1.5"),
+            ("throttle = {hours = 1, limit = '5'}", "throttle: the limit is from 1 to 10,000, got '5'"),
+            (
+                "throttle = {hours = 1, limit = 5, overflow = 'drop'}",
+                "policy of 'x': unknown overflow of a throttle 'drop'",
+            ),
+            ("escalation = {repeats = 3}", "policy of 'x': escalation must be a list of steps"),
+            ("escalation = [5]", "escalation, step 1 must be a table, got 5"),
+            ("escalation = [{repeats = 3}, {}]", "an escalation needs repeats, or a time after which"),
+            ("escalation = [{repets = 3}]", "unknown escalation, step 1 'repets'; did you mean 'repeats'?"),
+            ("escalation = [{repeats = 0}]", "an escalation needs at least one repeat, got 0"),
+            ("escalation = [{repeats = 1.5}]", "escalation, step 1: repeats must be a whole number, got 1.5"),
+            ("escalation = [{after = 30}]", "escalation, step 1: after must be a table, got 30"),
+            ("escalation = [{after = {}}]", "an escalation's time is above nothing and at most 30 days"),
+            ("escalation = [{after = {minuts = 5}}]", "did you mean 'minutes'?"),
+            ("escalation = [{repeats = 1, severity = 2}]", "step 1: severity must be text, got 2"),
+            (
+                "escalation = [{repeats = 1, severity = 'hihg'}]",
+                "unknown severity 'hihg'; did you mean 'high'?",
+            ),
+            ("escalation = [{repeats = 1, renotify = 1}]", "step 1: renotify must be true or false, got 1"),
+        )
     ),
     ("[types.x]\n[types.x]", "event types in"),
     ("not toml", "event types in"),

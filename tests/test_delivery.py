@@ -38,6 +38,13 @@ def test_what_the_other_side_asks_is_advice() -> None:
     assert asked(SECOND, attempt=3) == HOUR
 
 
+def test_what_is_asked_of_many_is_spread_and_never_sooner() -> None:
+    waits = [wait_before_retry(SCHEDULE, 1, 30 * SECOND) for _ in range(500)]
+    assert 30 * SECOND <= min(waits) < 31 * SECOND
+    assert 35 * SECOND < max(waits) <= 36 * SECOND
+    assert len(set(waits)) > 400, "what was asked together would return together"
+
+
 def test_attempts_are_bounded_then_it_has_failed() -> None:
     results = [
         not_sent(Retry("busy", "later"), attempt=n, claim=n, retries=EXACT)

@@ -23,6 +23,7 @@ from clarion.event import (
     make,
     retention_limit,
 )
+from clarion.group import Active, Everyone, Role
 from clarion.recipient import Address
 from clarion.severity import Severity
 from tests.support.events import event, nested, refusal
@@ -33,7 +34,9 @@ NAMES = ("tags", "channels")
 
 texts = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1).filter(str.strip)
 addresses = st.builds(Address, texts, texts, st.none() | texts)
-audiences = st.dictionaries(texts, st.lists(texts | addresses, max_size=5), max_size=4)
+days = st.floats(min_value=0.001, max_value=3650)
+groups = st.builds(Role, texts) | st.builds(Active, days=days) | st.just(Everyone())
+audiences = st.dictionaries(texts, st.lists(texts | addresses | groups, max_size=5), max_size=4)
 
 
 # What an event is when nothing, or everything, is said.
@@ -201,6 +204,12 @@ def test_reasons_keep_their_order() -> None:
         {"author": "bob"},
         {"author": None},
         {"author": Address("email", "x@y.test")},
+        Role("admin"),
+        {"author": Role("admin")},
+        {"author": [Role]},
+        [Role("a" * (TEXT_LIMIT + 1))],
+        [Role("admin\n")],
+        [{"role": "admin"}],
         {"author": [None]},
         {None: ["bob"]},
         {5: ["bob"]},
@@ -222,6 +231,30 @@ def test_an_audience_has_a_limit_over_all_its_reasons() -> None:
     assert f"to names {LIST_LIMIT + 1:,} recipients, at most {LIST_LIMIT:,}" in refusal(
         to={"a": half, "b": [*half, "x"]}
     )
+
+
+def test_groups_stand_where_people_do() -> None:
+    made = event(to={"author": ["bob", Role("admin")], "direct": [Active(days=30), Everyone()]})
+    assert made.to == (("author", ("bob", Role("admin"))), ("direct", (Active(days=30), Everyone())))
+    assert audience_json(made.to) == [
+        ["author", ["bob", {"role": "admin"}]],
+        ["direct", [{"active": 2592000.0}, {"everyone": True}]],
+    ]
+    assert event(to=[Active(days=30)]).to == (("direct", (Active(days=30),)),)
+
+
+def test_what_is_wrong_with_a_group_is_said() -> None:
+    assert (
+        refusal(to=Role("admin")) == "to must be a list, or reasons with lists ({'author': ['bob']}), "
+        "got Role(name='admin')"
+    )
+    assert "to['author'] must be a list of recipient ids, addresses or groups, got Everyone()" in refusal(
+        to={"author": Everyone()}
+    )
+    assert "to['direct']: a role 'a\\x00' holds the control character" in refusal(to=[Role("a\0")])
+    many = [Role(f"team-{n}") for n in range(101)]
+    assert refusal(to={"a": many[:60], "b": many[60:]}) == "to names 101 groups, at most 100"
+    assert event(to={"a": many[:60], "b": many[:100]})
 
 
 @given(audiences)

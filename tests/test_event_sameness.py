@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 
 from clarion.event import FIELDS, make
+from clarion.group import Active, Everyone, Role
 from clarion.recipient import Address
 from clarion.severity import Severity
 from tests.support.events import event, plain_data
@@ -91,6 +92,8 @@ def test_the_type_counts_and_every_field_is_tried_here() -> None:
         ({"to": ["bob"]}, {"to": {"direct": ("bob",)}}),
         ({"to": ["bob", "carol"]}, {"to": ["carol", "bob", "bob"]}),
         ({"to": [Address("a", "1"), "b"]}, {"to": ["b", Address("a", "1")]}),
+        ({"to": ["b", Role("y"), Everyone(), Role("x")]}, {"to": [Role("x"), Everyone(), Role("y"), "b"]}),
+        ({"to": [Active(days=1)]}, {"to": [Active(within=timedelta(hours=24))] * 2}),
         ({"tags": ["a", "b"]}, {"tags": ("b", "a")}),
         ({"channels": ["email", "inbox"]}, {"channels": {"inbox", "email"}}),
         ({"data": {"a": 1, "b": [{"c": 1, "d": 2}]}}, {"data": {"b": [{"d": 2, "c": 1}], "a": 1}}),
@@ -107,6 +110,9 @@ def test_another_spelling_is_the_same_event(one: dict[str, Any], same: dict[str,
     ("one", "other"),
     [
         ({"to": ["email:x@y.test"]}, {"to": [Address("email", "x@y.test")]}),
+        ({"to": ["role x"]}, {"to": [Role("x")]}),
+        ({"to": ["everyone"]}, {"to": [Everyone()]}),
+        ({"to": [Active(days=1)]}, {"to": [Active(days=2)]}),
         ({"to": {"a": ["bob"], "b": ["carol"]}}, {"to": {"b": ["carol"], "a": ["bob"]}}),
         ({"to": {"a": ["bob"]}}, {"to": {"a": ["bob"], "b": []}}),
         ({"actor": "x"}, {"subject": "x"}),
@@ -131,8 +137,10 @@ def test_sets_are_the_same_event_in_every_process() -> None:
     """Each process walks a set of texts in its own order; a retry comes from another process."""
     code = """
 from clarion.event import make
-names = {"alice", "bob", "carol", "dave", "erin"}
-print(make("cl.merged", {"to": {"author": names}, "tags": names, "channels": names}).body_hash)
+from clarion.group import Active, Everyone, Role
+names = {"alice", "bob", "carol", "dave", "erin", Role("a"), Role("b"), Role("c"), Active(days=1), Everyone()}
+texts = {name for name in names if isinstance(name, str)}
+print(make("cl.merged", {"to": {"author": names}, "tags": texts, "channels": texts}).body_hash)
 """
     hashes = {
         subprocess.run(

@@ -53,3 +53,14 @@ def test_ids_travel_with_the_clock(travel: Callable[[timedelta], None]) -> None:
     before = ids.uuid7()
     travel(timedelta(days=1))
     assert 86_400_000 <= (ids.uuid7().int >> 80) - (before.int >> 80) < 86_500_000
+
+
+def test_several_at_once_are_unique_and_follow_one_another() -> None:
+    before = ids.uuid7()
+    made = ids.several(10_000)
+    assert [before, *made] == sorted({before, *made})
+    assert ids.uuid7() > made[-1]
+    assert {each.version for each in made} == {7}
+    assert {each.variant for each in made} == {RFC_4122}
+    assert len({each.int & (1 << 62) - 1 for each in made}) == len(made), "the tail of each is random"
+    assert ids.several(0) == []

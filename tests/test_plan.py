@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clarion.circumstances import Candidate, Facts
 from clarion.event import Event
 from clarion.event_type import declare
 from clarion.gates import BITS
-from clarion.plan import Candidate, Facts, Plan, decide, plan, verdicts_json
+from clarion.plan import Plan, decide, plan, verdicts_json
 from clarion.policy import Policy
 from clarion.preference import Preference
 from clarion.recipient import Address, Recipient, StoredAddress

@@ -1,138 +1,24 @@
-"""What a recipient said, and what follows: a table to be read by eye."""
+"""Who gave each answer, and whose word counts. What follows from it all is the table of `test_preference_table`."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from clarion.event_type import declare
-from clarion.plan import Candidate, Facts, plan
-from clarion.preference import Choices, Preference, scopes
-from clarion.recipient import Recipient, StoredAddress
+from clarion.preference import Choices, Preference, Watch, closest, scopes
 from clarion.severity import Severity
-from tests.support.events import event
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-OPEN = dict.fromkeys(("inbox", "email", "sms"), LONG_AGO)
-NO_ID: Any = None
-
+LATER = LONG_AGO + timedelta(days=1)
 TYPE, CATEGORY, ALL = "type:cl.merged", "category:reviews", "*"
-ON, OFF = True, False
-BOTH, INBOX, EMAIL, NONE = "inbox email", "inbox", "email", ""
 
 optional = declare("cl.merged", {"category": "reviews", "channels": ["inbox", "email"]})
-opt_in = declare("cl.merged", {"category": "reviews", "channels": ["inbox", "email"], "enabled": False})
 required = declare("cl.merged", {"category": "reviews", "channels": ["inbox", "email"], "required": True})
-silent = declare("cl.merged", {"category": "reviews", "channels": []})
 
 
 def said(scope: str, channel: str = "*", **values: Any) -> Preference:
     return Preference(scope=scope, channel=channel, **values)
-
-
-def only(scope: str, names: str) -> Preference:
-    return said(scope, channels=tuple(names.split()))
-
-
-def cell(scope: str, channel: str, on: bool) -> Preference:
-    return said(scope, channel, enabled=on)
-
-
-def switch(scope: str, on: bool) -> Preference:
-    return said(scope, enabled=on)
-
-
-def least(scope: str, severity: str, channel: str = "*") -> Preference:
-    return said(scope, channel, min_severity=Severity.of(severity))
-
-
-GLOBAL_OFF = "global switch off"
-
-# The type, what the recipient said, the severity, and the channels on which they are told.
-RESOLUTION: list[tuple[Any, list[Any], str, str]] = [
-    # Nothing said: the type's own channels.
-    (optional, [], "info", BOTH),
-    (opt_in, [], "info", NONE),
-    (silent, [], "info", NONE),
-    # The switch of a type, a category, everything: the nearest that says something.
-    (optional, [switch(ALL, OFF)], "info", NONE),
-    (optional, [switch(CATEGORY, OFF)], "info", NONE),
-    (optional, [switch(TYPE, OFF)], "info", NONE),
-    (optional, [switch(TYPE, ON), switch(ALL, OFF)], "info", BOTH),
-    (optional, [switch(CATEGORY, ON), switch(ALL, OFF)], "info", BOTH),
-    (optional, [switch(TYPE, OFF), switch(CATEGORY, ON), switch(ALL, ON)], "info", NONE),
-    (opt_in, [switch(TYPE, ON)], "info", BOTH),
-    (opt_in, [switch(CATEGORY, ON)], "info", BOTH),
-    (opt_in, [switch(ALL, ON)], "info", BOTH),
-    (opt_in, [cell(TYPE, "email", ON)], "info", NONE),  # a channel alone does not ask for the type
-    # Lists of channels: the nearest, whole; an empty one is silence.
-    (optional, [only(ALL, "email")], "info", EMAIL),
-    (optional, [only(ALL, "")], "info", NONE),
-    (optional, [only(CATEGORY, "")], "info", NONE),
-    (optional, [only(TYPE, "")], "info", NONE),
-    (optional, [only(TYPE, "inbox"), only(ALL, "")], "info", INBOX),
-    (optional, [only(TYPE, ""), only(ALL, "inbox email")], "info", NONE),
-    (optional, [only(CATEGORY, "email"), only(ALL, "inbox")], "info", EMAIL),
-    (optional, [only(TYPE, "inbox email sms")], "info", "inbox email sms"),
-    (optional, [only(TYPE, "sms")], "info", "sms"),
-    (silent, [only(CATEGORY, "email")], "info", EMAIL),
-    # One channel of one scope: nearer than that scope's list, further than a nearer scope's.
-    (optional, [cell(TYPE, "email", OFF)], "info", INBOX),
-    (optional, [cell(CATEGORY, "email", OFF)], "info", INBOX),
-    (optional, [cell(ALL, "email", OFF)], "info", INBOX),
-    (optional, [cell(TYPE, "email", ON), cell(ALL, "email", OFF)], "info", BOTH),
-    (optional, [cell(TYPE, "email", ON), only(TYPE, "inbox")], "info", BOTH),
-    (optional, [cell(TYPE, "email", OFF), only(TYPE, "inbox email")], "info", INBOX),
-    (optional, [cell(ALL, "email", OFF), only(TYPE, "inbox email")], "info", BOTH),
-    (optional, [cell(ALL, "email", ON), only(TYPE, "inbox")], "info", INBOX),
-    (optional, [cell(TYPE, "sms", ON)], "info", "inbox email sms"),
-    (optional, [cell(ALL, "sms", ON), only(ALL, "")], "info", "sms"),
-    # A switch and a list are two values: each resolves alone.
-    (optional, [switch(ALL, OFF), only(TYPE, "email")], "info", NONE),
-    (optional, [switch(TYPE, ON), only(ALL, "")], "info", NONE),
-    (optional, [said(TYPE, enabled=True, channels=("email",)), switch(ALL, OFF)], "info", EMAIL),
-    # The least severity: nearest scope first, and in it the channel's own.
-    (optional, [least(ALL, "warning")], "info", NONE),
-    (optional, [least(ALL, "warning")], "warning", BOTH),
-    (optional, [least(ALL, "action", "email")], "warning", INBOX),
-    (optional, [least(ALL, "action", "email")], "urgent", BOTH),
-    (optional, [least(TYPE, "info"), least(ALL, "urgent")], "info", BOTH),
-    (optional, [least(TYPE, "urgent"), least(TYPE, "info", "email")], "info", EMAIL),
-    (optional, [least(TYPE, "info"), least(ALL, "urgent", "email")], "info", BOTH),
-    (optional, [least(CATEGORY, "urgent", "email"), least(ALL, "info", "email")], "action", INBOX),
-    # The global switch stops all that is not required.
-    (optional, [GLOBAL_OFF], "urgent", NONE),
-    (optional, [GLOBAL_OFF, switch(TYPE, ON), only(TYPE, "email")], "urgent", NONE),
-    # What is required passes every choice, on the type's channels and no others.
-    (required, [GLOBAL_OFF], "info", BOTH),
-    (required, [switch(TYPE, OFF)], "info", BOTH),
-    (required, [only(TYPE, "")], "info", BOTH),
-    (required, [cell(TYPE, "email", OFF)], "info", BOTH),
-    (required, [cell(TYPE, "sms", ON), only(ALL, "sms")], "info", BOTH),
-    (required, [least(ALL, "urgent")], "info", BOTH),
-    # What is about something else says nothing here.
-    (optional, [switch("type:cl.closed", OFF), only("category:sales", "")], "info", BOTH),
-    (optional, [said(TYPE, mode="digest")], "info", BOTH),
-]
-
-
-@pytest.mark.parametrize(("type", "rows", "severity", "expected"), RESOLUTION)
-def test_the_channels_that_tell(type: Any, rows: list[Any], severity: str, expected: str) -> None:
-    preferences = [row for row in rows if isinstance(row, Preference)]
-    facts = Facts(
-        recipients={"bob": Recipient(id="bob", enabled=GLOBAL_OFF not in rows)},
-        addresses={
-            "bob": [StoredAddress(id=NO_ID, channel=name, value="x") for name in ("email", "sms")],
-        },
-        preferences={"bob": preferences},
-        enabled_since=OPEN,
-    )
-    happened = event(severity=severity)
-    (planned,) = plan(happened, type, [Candidate("bob", "direct")], facts, happened.at).planned
-    told = [decision.channel for decision in planned.decisions if decision.told]
-    assert sorted(told) == sorted(expected.split())
 
 
 def test_each_answer_says_who_gave_it() -> None:
@@ -153,11 +39,41 @@ def test_each_answer_says_who_gave_it() -> None:
     assert Choices(optional, []).wanted("sms") == (False, "type")
 
 
+def test_the_mode_resolves_like_the_least_severity() -> None:
+    assert Choices(optional, []).mode("email") == "now"
+    choices = Choices(
+        optional,
+        [said(ALL, mode="digest"), said(CATEGORY, "email", mode="now"), said(TYPE, "sms", mode="digest")],
+    )
+    assert [choices.mode(channel) for channel in ("inbox", "email", "sms")] == ["digest", "now", "digest"]
+
+
+def test_the_channels_worth_a_decision() -> None:
+    asked = [
+        said(ALL, channels=("sms", "email")),
+        said(TYPE, "push", enabled=True),
+        said(TYPE, "x", enabled=False),
+    ]
+    assert Choices(optional, []).channels() == ("inbox", "email")
+    assert Choices(optional, asked).channels() == ("inbox", "email", "sms", "push")
+    assert Choices(required, asked).channels() == ("inbox", "email")
+
+
 def test_where_a_preference_may_stand() -> None:
     assert scopes(optional) == (TYPE, CATEGORY, ALL)
 
 
 def test_the_same_choice_is_equal_whenever_it_was_made() -> None:
-    first, second = switch(TYPE, ON), Preference(scope=TYPE, enabled=True, changed_at=LONG_AGO)
+    first, second = said(TYPE, enabled=True), said(TYPE, enabled=True, changed_at=LONG_AGO)
     assert first == second
     assert hash(first) == hash(second)
+
+
+def test_the_nearest_level_counts_and_any_mute() -> None:
+    thread, subject = Watch(topic="cl/42/c7", muted_until=LATER), Watch(topic="cl/42", level="none")
+    topics = ("cl/42/c7", "cl/42", "repo")
+    assert closest([subject, thread], topics, LONG_AGO) == (subject, thread)
+    assert closest([subject, thread], topics, LATER) == (subject, None)
+    assert closest([subject], ("cl/43",), LONG_AGO) == (None, None)
+    both = Watch(topic="repo", level="all", muted_until=LATER)
+    assert closest([both, subject], topics, LONG_AGO) == (subject, both)

@@ -6,9 +6,12 @@ import subprocess
 import sys
 
 import clarion
+from clarion import testing
 
 PUBLIC = [
+    "Active",
     "Address",
+    "Cap",
     "Channel",
     "Clarion",
     "ClarionError",
@@ -16,11 +19,15 @@ PUBLIC = [
     "Conflict",
     "Console",
     "Content",
+    "Cooldown",
     "Down",
     "Email",
+    "Ending",
+    "Escalation",
     "Event",
     "EventFields",
     "EventType",
+    "Everyone",
     "Gone",
     "HostTransaction",
     "InvalidInput",
@@ -32,10 +39,15 @@ PUBLIC = [
     "Reject",
     "Retries",
     "Retry",
+    "Role",
     "SendError",
     "Severity",
+    "Throttle",
     "UnknownName",
 ]
+
+
+TESTING = ["Recorder", "StillDue", "Testing", "Told"]
 
 
 def test_the_public_names_are_these() -> None:
@@ -45,6 +57,12 @@ def test_the_public_names_are_these() -> None:
 def test_every_public_name_is_there_and_says_what_it_is_for() -> None:
     for name in PUBLIC:
         assert getattr(getattr(clarion, name), "__doc__", None), f"{name} has no docstring"
+
+
+def test_the_public_names_for_tests_are_these() -> None:
+    assert testing.__all__ == TESTING
+    for name in TESTING:
+        assert getattr(testing, name).__doc__, f"{name} has no docstring"
 
 
 def test_importing_clarion_imports_no_optional_or_slow_library() -> None:
@@ -58,6 +76,7 @@ def test_importing_clarion_imports_no_optional_or_slow_library() -> None:
         "cryptography",
         "django",
         "jinja2",
+        "prometheus_client",
         "psycopg",
         "rich",
         "typer",

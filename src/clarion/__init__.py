@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from clarion.app import Clarion
+    from clarion.cap import Cap
     from clarion.channels import Channel
     from clarion.channels.console import Console
     from clarion.channels.email import Email
+    from clarion.ending import Ending
     from clarion.errors import (
         ClarionError,
         ConfigError,
@@ -29,17 +31,20 @@ if TYPE_CHECKING:
     )
     from clarion.event import Event, EventFields
     from clarion.event_type import EventType
+    from clarion.group import Active, Everyone, Role
     from clarion.message import Content, Message
-    from clarion.policy import Policy, Retries
+    from clarion.policy import Cooldown, Escalation, Policy, Retries, Throttle
     from clarion.recipient import Address, Recipient
     from clarion.severity import Severity
     from clarion.workers.wiring import Limits
 
 _HOME = {
     "app": ["Clarion"],
+    "cap": ["Cap"],
     "channels": ["Channel"],
     "channels.console": ["Console"],
     "channels.email": ["Email"],
+    "ending": ["Ending"],
     "errors": [
         "ClarionError",
         "ConfigError",
@@ -56,8 +61,9 @@ _HOME = {
     ],
     "event": ["Event", "EventFields"],
     "event_type": ["EventType"],
+    "group": ["Active", "Everyone", "Role"],
     "message": ["Content", "Message"],
-    "policy": ["Policy", "Retries"],
+    "policy": ["Cooldown", "Escalation", "Policy", "Retries", "Throttle"],
     "recipient": ["Address", "Recipient"],
     "severity": ["Severity"],
     "workers.wiring": ["Limits"],
@@ -65,7 +71,9 @@ _HOME = {
 _MODULE_OF = {name: f"clarion.{module}" for module, names in _HOME.items() for name in names}
 
 __all__ = [
+    "Active",
     "Address",
+    "Cap",
     "Channel",
     "Clarion",
     "ClarionError",
@@ -73,11 +81,15 @@ __all__ = [
     "Conflict",
     "Console",
     "Content",
+    "Cooldown",
     "Down",
     "Email",
+    "Ending",
+    "Escalation",
     "Event",
     "EventFields",
     "EventType",
+    "Everyone",
     "Gone",
     "HostTransaction",
     "InvalidInput",
@@ -89,8 +101,10 @@ __all__ = [
     "Reject",
     "Retries",
     "Retry",
+    "Role",
     "SendError",
     "Severity",
+    "Throttle",
     "UnknownName",
 ]
 

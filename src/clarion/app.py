@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion import declarations, event
+from clarion import afterwards, declarations, event, hooking, operating, pausing, telemetry
+from clarion import retention as retention_
+from clarion import silence as silence_
+from clarion.cap import Cap, of_channel
 from clarion.channels import Channel
+from clarion.condition import OpenCondition
 from clarion.errors import ConfigError, InvalidInput, UnknownName
 from clarion.event import DEFAULT_TENANT, Event, EventFields
 from clarion.event_type import EventType, Resolver, declare
+from clarion.examination.examine import examine
 from clarion.explanation import Explanation, explain
-from clarion.preference import Preference
+from clarion.lane import Lanes
+from clarion.names import Names
+from clarion.policy import Policy
 from clarion.question import INBOX
-from clarion.recipient import Address, Recipient
-from clarion.severity import Severity
-from clarion.store import events, inbox, migrate, people, records, registry
+from clarion.recipient import Address
+from clarion.recipients import Recipients
+from clarion.silence import Silence
+from clarion.simulation.comparison import Again, Change, Chosen, changes_of, simulate_again
+from clarion.simulation.preview import Preview, simulate
+from clarion.store import conditions, counts, events, inbox, migrate, records, registry, silences
+from clarion.store.counts import Counts
 from clarion.store.database import Database
 from clarion.templates import Renderer
+from clarion.workers import exposition, process
+from clarion.workers.hooks import Hooks
 from clarion.workers.wiring import Limits, Wiring
 from clarion.workers.worker import Worker
 
@@ -41,7 +54,9 @@ class Clarion:
     sent on here, beside the inbox. `types`: a TOML file of event types, beside those declared in code.
     `application`: handed to resolvers and access checks. `version`: the application's, so that an older process
     never undoes what a newer one declared. `base_url`: what paths in `url` are appended to. `templates`: a folder
-    of the application's own. Raises `ConfigError` for what cannot work.
+    of the application's own. `retention`: how long events are kept, and their keys remembered, once all is told of
+    them. `caps`: how fast, or how many at once, may be sent on a channel by all workers together. Raises
+    `ConfigError` for what cannot work.
     """
 
     def __init__(
@@ -56,20 +71,34 @@ class Clarion:
         base_url: str | None = None,
         templates: str | Path | None = None,
         default_locale: str = "en",
+        retention: timedelta = retention_.DEFAULT,
+        caps: Iterable[Cap] = (),
         limits: Limits | None = None,
     ) -> None:
         self.database = Database(database)
         self.channels = _by_name(channels)
         self.types: dict[str, EventType] = {}
+        self._names = Names(self.types, self.channels)
+        self.recipients = Recipients(self.database, self._names)
         self.renderer = Renderer(
             app_name=name, base_url=base_url, directory=templates, default_locale=default_locale
         )
         self._application = application
+        self.hooks = Hooks()
+        self.retention = retention
         self._version = version
         self._limits = limits or Limits()
+        self._caps = tuple(caps)
+        self._check_caps()
         registry.sortable(version)
         for declared in declarations.read(types) if types is not None else ():
             self._add(declared)
+
+    def _check_caps(self) -> None:
+        for cap in self._caps:
+            if cap.channel not in self.channels:
+                raise UnknownName("channel", cap.channel, self.channels)
+            of_channel(self._caps, cap.channel)
 
     # ── Declaring ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,8 +154,8 @@ class Clarion:
         """
         made = [self._event(type, fields)]
         if runs_sync := getattr(conn, "run_sync", None):
-            return _first(runs_sync(lambda sync: events.emit(sync, made, to_outbox=outbox)))
-        return events.emit(conn, made, to_outbox=outbox)[0]
+            return _first(runs_sync(lambda sync: _emit(sync, made, outbox)))
+        return _emit(conn, made, outbox)[0]
 
     @overload
     def emit_many(  # type: ignore[overload-overlap]  # as above
@@ -148,110 +177,18 @@ class Clarion:
         """Emit many events, each (type, fields), in one statement; their ids, in order. All of them or none."""
         made = [self._event(type, fields) for type, fields in batch]
         if runs_sync := getattr(conn, "run_sync", None):
-            in_order: Awaitable[list[UUID]] = runs_sync(
-                lambda sync: events.emit(sync, made, to_outbox=outbox)
-            )
+            in_order: Awaitable[list[UUID]] = runs_sync(lambda sync: _emit(sync, made, outbox))
             return in_order
-        return events.emit(conn, made, to_outbox=outbox)
+        return _emit(conn, made, outbox)
 
     def _event(self, type: str, fields: EventFields) -> Event:
         if type not in self.types:
             raise UnknownName("event type", type, self.types)
         made = event.make(type, fields)
         event.retention_limit(made.at, made.emitted_at)
-        self._check_channels(made.channels or ())
-        self._check_channels(w.channel for _, p in made.to for w in p if isinstance(w, Address))
+        self._names.check_channels(made.channels or ())
+        self._names.check_channels(w.channel for _, p in made.to for w in p if isinstance(w, Address))
         return made
-
-    def _check_channels(self, names: Iterable[str]) -> None:
-        for name in names:
-            if name not in (known := self._known_channels()):
-                raise UnknownName("channel", name, known)
-
-    def _known_channels(self) -> set[str]:
-        """Those configured here, and those that a type declares: another process may have them."""
-        return {INBOX, *self.channels, *(name for type in self.types.values() for name in type.channels)}
-
-    # ── People ───────────────────────────────────────────────────────────────────────────────────────────
-
-    def upsert_recipient(
-        self,
-        id: str,
-        *,
-        name: str | None = None,
-        locale: str | None = None,
-        time_zone: str = "UTC",
-        active: bool = True,
-        enabled: bool = True,
-        addresses: Mapping[str, str | Iterable[str]] | None = None,
-        tenant: str = DEFAULT_TENANT,
-    ) -> None:
-        """Write a recipient; with `addresses` (channel → value or values), those and no others.
-
-        Raises `UnknownName` for a channel or a time zone.
-        """
-        self._check_channels(addresses or ())
-        if INBOX in (addresses or ()):
-            raise InvalidInput("the inbox needs no address: every recipient has one")
-        recipient = Recipient(
-            id=id, name=name, locale=locale, time_zone=_zone(time_zone), active=active, enabled=enabled
-        )
-        wanted = [
-            Address(channel, value)
-            for channel, values in (addresses or {}).items()
-            for value in ([values] if isinstance(values, str) else values)
-        ]
-
-        def write(conn: Connection) -> None:
-            people.upsert(conn, tenant, [recipient])
-            if addresses is not None:
-                people.set_addresses(conn, tenant, id, wanted)
-
-        self.database.run(write)
-
-    def set_preference(
-        self,
-        recipient: str,
-        scope: str,
-        *,
-        channel: str = "*",
-        enabled: bool | None = None,
-        channels: Iterable[str] | None = None,
-        min_severity: Severity | str | None = None,
-        tenant: str = DEFAULT_TENANT,
-    ) -> None:
-        """Write one row of preferences: about `type:…`, `category:…` or `*`, on one channel or on all.
-
-        What is left out becomes unsaid; a row that says nothing is removed. Raises `UnknownName`.
-        """
-        self._check_scope(scope)
-        names = None if channels is None else tuple(channels)
-        self._check_channels([*(names or ()), *([] if channel == "*" else [channel])])
-        row = Preference(
-            scope=scope,
-            channel=channel,
-            enabled=enabled,
-            channels=names,
-            min_severity=None if min_severity is None else Severity.of(min_severity),
-        )
-        self.database.run(lambda conn: people.set_preferences(conn, tenant, recipient, [row]))
-
-    def _check_scope(self, scope: str) -> None:
-        kind, _, name = scope.partition(":")
-        known = {"type": set(self.types), "category": {type.category for type in self.types.values()}}
-        if scope == "*":
-            return
-        if kind not in known:
-            raise InvalidInput(f"scope {scope!r} must be 'type:…', 'category:…' or '*'")
-        if name not in known[kind]:
-            raise UnknownName("event type" if kind == "type" else "category", name, known[kind])
-
-    def subscribe(self, recipient: str, *topics: str, tenant: str = DEFAULT_TENANT) -> None:
-        """Let this recipient be told of what happens to these topics."""
-        self.database.run(lambda conn: people.subscribe(conn, tenant, recipient, topics))
-
-    def unsubscribe(self, recipient: str, *topics: str, tenant: str = DEFAULT_TENANT) -> None:
-        self.database.run(lambda conn: people.unsubscribe(conn, tenant, recipient, topics))
 
     # ── The inbox ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -288,6 +225,110 @@ class Clarion:
         """Everybody who was decided on, and when each channel really went out to them."""
         return self.database.read(lambda conn: records.told(conn, tenant, event))
 
+    def counts(self, event: UUID, *, tenant: str = DEFAULT_TENANT) -> Counts:
+        """How many were told of this event and how many were not, and how its deliveries stand, at this instant.
+
+        Raises `InvalidInput` for an unknown event.
+        """
+        found = self.database.read(lambda conn: counts.read(conn, tenant, event))
+        if found is None:
+            raise InvalidInput(f"there is no event {event} in tenant {tenant!r}")
+        return found
+
+    # ── Conditions, schedules, silences ──────────────────────────────────────────────────────────────────
+
+    resolve = afterwards.resolve
+    withdraw = afterwards.withdraw
+    cancel = afterwards.cancel
+    move = afterwards.move
+
+    def open_conditions(self, prefix: str = "", *, tenant: str = DEFAULT_TENANT) -> list[OpenCondition]:
+        """The conditions that are open and begin with `prefix`, to be compared with the world when it starts."""
+        return self.database.read(lambda conn: conditions.opened(conn, tenant, prefix, self.types))
+
+    def silence(
+        self,
+        matches: Mapping[str, Any],
+        *,
+        author: str,
+        comment: str,
+        until: datetime,
+        starts: datetime | None = None,
+        tenant: str = DEFAULT_TENANT,
+    ) -> UUID:
+        """Say no for a while to what `matches`, such as `{"type": "ci.*", "below": "urgent"}`; its id.
+
+        Nothing passes it, not even a required type. Raises `InvalidInput`, `UnknownName`.
+        """
+        said = silence_.make(matches, author=author, comment=comment, starts=starts, until=until)
+        self.database.run(lambda conn: silences.add(conn, tenant, said))
+        return said.id
+
+    def end_silence(self, id: UUID, *, tenant: str = DEFAULT_TENANT) -> bool:
+        """End a silence now; whether it had not ended before."""
+        return self.database.run(lambda conn: silences.end(conn, tenant, id))
+
+    def silences(self, *, tenant: str = DEFAULT_TENANT) -> list[Silence]:
+        """The silences that reign, or will, the oldest first."""
+        return self.database.read(lambda conn: silences.all_of(conn, tenant))
+
+    def simulate(
+        self, type: str, *, recipient: str | None = None, most: int = 1000, **fields: Unpack[EventFields]
+    ) -> Preview:
+        """What `emit` of this event would become now, with nothing written; its fields are those of `emit`.
+
+        For its audience, at most so many; or for one `recipient`, who need not be in it. Calls the type's
+        resolver and access check. Raises what `emit` raises, and what they raise.
+        """
+        return simulate(self._wiring(), self._event(type, fields), recipient=recipient, most=most)
+
+    def simulate_again(
+        self,
+        events: Iterable[UUID] | None = None,
+        *,
+        since: datetime | None = None,
+        type: str | None = None,
+        preferences: Mapping[str, Iterable[Change]] | None = None,
+        policy: Policy | None = None,
+        most: int = 10_000,
+        tenant: str = DEFAULT_TENANT,
+    ) -> Again:
+        """What stored events would have become with other preferences of some recipients, or another policy.
+
+        `events`: those, or all `since` an instant, of one `type`; at most so many notifications. Nothing is
+        written. Cooldowns and throttles begin empty with the first event. Raises `InvalidInput`.
+        """
+        if events is None and since is None:
+            raise InvalidInput("say which events: their ids, or since when")
+        ids = None if events is None else list(events)
+        return simulate_again(
+            self._wiring(),
+            Chosen(tenant=tenant, events=ids, since=since, type=type),
+            changes={w: changes_of(w, said, self._names) for w, said in (preferences or {}).items()},
+            policy=policy,
+            most=most,
+        )
+
+    # ── Trying again ─────────────────────────────────────────────────────────────────────────────────────
+
+    replay = operating.replay
+    addresses = operating.addresses
+    revive = operating.revive
+
+    # ── Pausing ──────────────────────────────────────────────────────────────────────────────────────────
+
+    pause = pausing.pause
+    resume = pausing.resume
+    pauses = pausing.pauses
+
+    examine = examine
+
+    # ── Hooks ────────────────────────────────────────────────────────────────────────────────────────────
+
+    on_sent = hooking.on_sent
+    on_failed = hooking.on_failed
+    on_suppressed = hooking.on_suppressed
+
     # ── Running ──────────────────────────────────────────────────────────────────────────────────────────
 
     def migrate(self) -> None:
@@ -303,30 +344,50 @@ class Clarion:
         )
 
     def _check_declared(self) -> None:
+        retention_.check(self.retention, self.types.values())
         for problem in self.renderer.check(self.types.values()):
             raise ConfigError(problem)
 
     def worker(self) -> Worker:
         """A worker on this database, to be run in an event loop."""
-        return Worker(
-            Wiring(
-                database=self.database,
-                types=self.types,
-                channels=self.channels,
-                renderer=self.renderer,
-                application=self._application,
-                limits=self._limits,
-            )
+        return Worker(self._wiring())
+
+    @property
+    def lanes(self) -> Lanes:
+        """Which deliveries may wait for one another."""
+        return Lanes.of(self.channels.items())
+
+    def _wiring(self) -> Wiring:
+        return Wiring(
+            database=self.database,
+            types=self.types,
+            channels=self.channels,
+            lanes=self.lanes,
+            renderer=self.renderer,
+            application=self._application,
+            hooks=self.hooks,
+            caps=self._caps,
+            limits=self._limits,
+            retention=self.retention,
         )
 
-    def work(self) -> None:
-        """Start, and work until SIGTERM or SIGINT. The whole of a worker process."""
-        self.start()
-        asyncio.run(self.worker().run(signals=(signal.SIGTERM, signal.SIGINT)))
+    def work(self, *, metrics: str | None = None) -> None:
+        """Start, and work until SIGTERM or SIGINT; a second one cuts off what runs. The whole of a worker process.
+
+        `metrics`: serve them meanwhile, at `127.0.0.1:9464` or the like. Raises `ConfigError` if that cannot be.
+        """
+        with exposition.serving(metrics, self.database, self.channels):
+            process.run(self.worker(), self.start, grace=self._limits.grace)
 
     def close(self) -> None:
         """Close Clarion's own connections."""
         self.database.close()
+
+
+def _emit(conn: object, made: Sequence[Event], outbox: bool) -> list[UUID]:
+    ids = events.emit(conn, made, to_outbox=outbox)
+    telemetry.emitted(Counter(one.type for one, id in zip(made, ids, strict=True) if one.id == id))
+    return ids
 
 
 async def _first(found: Awaitable[list[UUID]]) -> UUID:
@@ -341,13 +402,3 @@ def _by_name(channels: Iterable[Channel]) -> dict[str, Channel]:
             raise ConfigError(f"channel {channel.name!r} {taken}")
         named[channel.name] = channel
     return named
-
-
-def _zone(name: str) -> str:
-    from zoneinfo import ZoneInfo, available_timezones
-
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # not found is a KeyError
-        raise UnknownName("time zone", name, available_timezones()) from None
-    return name

@@ -10,16 +10,17 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _journey = timedelta()
+_still: tuple[datetime, float] | None = None  # where both clocks stand, if they do
 
 
 def now() -> datetime:
     """The wall clock, in UTC."""
-    return datetime.now(UTC) + _journey
+    return (datetime.now(UTC) if _still is None else _still[0]) + _journey
 
 
 def monotonic() -> float:
     """Seconds that never jump, for measuring what is left of a lease."""
-    return time.monotonic() + _journey.total_seconds()
+    return (time.monotonic() if _still is None else _still[1]) + _journey.total_seconds()
 
 
 def journey() -> timedelta:
@@ -31,3 +32,13 @@ def travel(by: timedelta) -> None:
     """Move this process's time forward, or back; for tests."""
     global _journey  # noqa: PLW0603 - time is the one thing that is global
     _journey += by
+
+
+def stand_still(still: bool = True) -> None:
+    """Let this process's time stand, so that it only travels; or let it go again. For tests."""
+    global _still  # noqa: PLW0603 - as above
+    _still = (datetime.now(UTC), time.monotonic()) if still else None
+
+
+def stands_still() -> bool:
+    return _still is not None

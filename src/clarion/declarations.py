@@ -5,23 +5,30 @@ category = "reviews"
 channels = ["inbox", "email"]
 max_age = 7                              # days
 resolver = "shop.audience:of_merge"      # module:function
+
+[types."cl.merged".policy]
+cooldown = { minutes = 15, key = "thread", channels = ["email"] }
 """
 
 from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from clarion.errors import ConfigError, InvalidInput, UnknownName
 from clarion.event_type import EventType, declare
-from clarion.policy import Policy, Retries
+from clarion.policy import Cooldown, Escalation, Policy, Retries, Throttle
 
-_POLICY = ("tell_actor", "retries")
+_POLICY = ("tell_actor", "retries", "cooldown", "throttle", "escalation")
 _RETRIES = ("attempts", "first", "ceiling", "jitter")
+_SPAN = ("days", "hours", "minutes", "seconds")
+_COOLDOWN = (*_SPAN, "key", "channels", "charge", "exempt")
+_THROTTLE = (*_COOLDOWN, "limit", "overflow")
+_STEP = ("repeats", "after", "severity", "renotify")
 _TEXT, _SWITCH = ("category", "description"), ("required", "enabled", "unless_read")
 
 
@@ -48,8 +55,8 @@ def _type(code: str, options: object) -> EventType:
             raise ConfigError(
                 f'[types.{code}.{name}]: {name!r} is no table; quote a type\'s name: [types."{code}.{name}"]'
             )
-        if name in _TEXT and not isinstance(value, str):
-            raise ConfigError(f"event type {code!r}: {name} must be text, got {value!r}")
+        if name in _TEXT:
+            _text(f"event type {code!r}: {name}", value)
         if name in _SWITCH:
             _switch(f"event type {code!r}: {name}", value)
     for channel in values["channels"] if isinstance(values.get("channels"), list) else ():
@@ -66,22 +73,77 @@ def _type(code: str, options: object) -> EventType:
 
 
 def _policy(code: str, value: object) -> Policy:
-    written = _table(f"policy of {code!r}", value)
-    for name in written:
-        if name not in _POLICY:
-            raise UnknownName(f"policy of {code!r}", name, _POLICY)
-    return Policy(
-        tell_actor=_switch(f"policy of {code!r}: tell_actor", written.get("tell_actor", False)),
-        retries=_retries(code, written["retries"]) if "retries" in written else Retries(),
-    )
+    of = f"policy of {code!r}"
+    written = _known(of, value, _POLICY)
+    values: dict[str, Any] = {}
+    if "retries" in written:
+        values["retries"] = _retries(code, written["retries"])
+    try:
+        if "cooldown" in written:
+            values["cooldown"] = Cooldown(**_rule("cooldown", written["cooldown"], _COOLDOWN))
+        if "throttle" in written:
+            values["throttle"] = Throttle(
+                **{"limit": None, **_rule("throttle", written["throttle"], _THROTTLE)}
+            )
+        if "escalation" in written:
+            values["escalation"] = _escalation(written["escalation"])
+        return Policy(tell_actor=_switch("tell_actor", written.get("tell_actor", False)), **values)
+    except (ConfigError, InvalidInput) as error:
+        error.args = (f"{of}: {error}",)
+        raise
+
+
+def _rule(name: str, value: object, known: Collection[str]) -> dict[str, Any]:
+    """The arguments of a cooldown or throttle; how long it is as numbers that a length of time can be made of."""
+    written = _known(name, value, known)
+    for part in ("charge", "overflow", "exempt"):
+        if part in written:
+            _text(f"{name}: {part}", written[part])
+    for part in ("key", "channels"):
+        if isinstance(written.get(part), list):
+            for one in written[part]:
+                _text(f"{name}: {part}", one)
+        elif part in written and not (part == "key" and isinstance(written[part], str)):
+            raise ConfigError(f"{name}: {part} must be a list, got {written[part]!r}")
+    span = {unit: written[unit] for unit in _SPAN if unit in written}
+    return {**written, **_span(name, span)}
+
+
+def _escalation(value: object) -> tuple[Escalation, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"escalation must be a list of steps, got {value!r}")
+    return tuple(_step(f"escalation, step {n}", step) for n, step in enumerate(value, 1))
+
+
+def _step(name: str, value: object) -> Escalation:
+    """`{repeats = 3}`, `{after = {minutes = 30}, severity = "urgent", renotify = false}`."""
+    written = dict(_known(name, value, _STEP))
+    repeats = written.get("repeats")
+    if repeats is not None and (not isinstance(repeats, int) or isinstance(repeats, bool)):
+        raise ConfigError(f"{name}: repeats must be a whole number, got {repeats!r}")
+    if "after" in written:
+        span = _known(f"{name}: after", written["after"], _SPAN)
+        written["after"] = timedelta(**_span(f"{name}: after", span))
+    if "severity" in written:
+        _text(f"{name}: severity", written["severity"])
+    _switch(f"{name}: renotify", written.get("renotify", True))
+    return Escalation(**written)
+
+
+def _span(name: str, written: dict[str, Any]) -> dict[str, Any]:
+    for unit, value in written.items():
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise ConfigError(f"{name}: {unit} must be a number, got {value!r}")
+    try:
+        timedelta(**written)
+    except (ValueError, OverflowError):  # not a number, or more days than there are
+        raise ConfigError(f"{name}: {written} is no length of time") from None
+    return written
 
 
 def _retries(code: str, value: object) -> Retries:
     """`{attempts = 5, first = 1, ceiling = 300}`: doubling waits, in seconds."""
-    written = {"jitter": 0.2} | _table(f"retries of {code!r}", value)
-    for name in written:
-        if name not in _RETRIES:
-            raise UnknownName(f"retries of {code!r}", name, _RETRIES)
+    written = {"jitter": 0.2} | _known(f"retries of {code!r}", value, _RETRIES)
     for name in _RETRIES:
         if name not in written:
             raise ConfigError(f"retries of {code!r} need attempts, first and ceiling; {name!r} is missing")
@@ -103,6 +165,20 @@ def _table(what: str, value: object) -> dict[str, Any]:
     if isinstance(value, dict):
         return value
     raise ConfigError(f"{what} must be a table, got {value!r}")
+
+
+def _known(what: str, value: object, known: Collection[str]) -> dict[str, Any]:
+    """A table with no other names than these."""
+    written = _table(what, value)
+    for name in written:
+        if name not in known:
+            raise UnknownName(what, name, known)
+    return written
+
+
+def _text(what: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise ConfigError(f"{what} must be text, got {value!r}")
 
 
 def _switch(what: str, value: object) -> bool:

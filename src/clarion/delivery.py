@@ -1,10 +1,11 @@
 """The life of a delivery: its states, and what an attempt's end means for it. Pure.
 
-          ┌────── retry · down · lease lost (all back off) · given back ──────┐
+          ┌── retry · down · lease lost (all back off) · held · given back ───┐
           ▼                                                                   │
    ──▶ waiting ──────── claim (lease) ────────▶ sending ──▶ sent              │
-         │                                          │ └───────────────────────┘
-         └──▶ cancelled    failed ◀─────────────────┼──▶ suppressed (no longer wanted)
+         │  ▲                                       │ └───────────────────────┘
+         │  └─ replay (a person) ◀── failed ◀───────┼──▶ suppressed (no longer wanted)
+         └──▶ cancelled                             └──▶ cancelled (while being sent)
 
 State is never stored: it follows from the queue row, if there is one, and the final outcome, if there is one.
 """
@@ -12,12 +13,14 @@ State is never stored: it follows from the queue row, if there is one, and the f
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from clarion.errors import Down, Gone, Reject, Retry, SendError, said, storable
 from clarion.policy import Retries
+from clarion.slot import FREE
 
 LEASE = timedelta(seconds=30)
 LOSSES_ALLOWED = 3
@@ -41,9 +44,34 @@ class Result(StrEnum):
     FAILED = "failed"
     DOWN = "down"  # the provider was out of reach: no attempt spent
     GIVEN_BACK = "given_back"  # not begun: no attempt spent
+    HELD = "held"  # a gate says not yet: no attempt spent
     LOST = "lost"  # the lease ran out: the process died, or froze
+    REPLAYED = "replayed"  # it had ended, and a person put it back into the queue
     SUPPRESSED = "suppressed"
     CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A delivery under this process's lease. `fence` tells this claim from any later one.
+
+    `slots`: what it has to do with slots (`slot.FREE`, `HOLDS` or `OWES`).
+    """
+
+    tenant: str
+    delivery_id: UUID
+    fence: int
+    attempts: int  # spent so far
+    losses: int
+    lane: str
+    now: datetime
+    slots: int = FREE
+    due_at: datetime | None = None
+    aged_from: datetime | None = None  # its type's max_age counts from here, if a person said so
+
+    @property
+    def key(self) -> tuple[str, UUID]:
+        return self.tenant, self.delivery_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +101,36 @@ def given_back() -> Outcome:
     return Outcome(result=Result.GIVEN_BACK, wait=timedelta())
 
 
+def held(gate: str, wait: timedelta, detail: str = "") -> Outcome:
+    return Outcome(result=Result.HELD, wait=max(wait, timedelta()), code=gate, detail=detail or None)
+
+
 def suppressed(gate: str, detail: str = "") -> Outcome:
     return Outcome(result=Result.SUPPRESSED, code=gate, detail=detail or None)
+
+
+def cancelled(code: str, detail: str = "") -> Outcome:
+    return Outcome(result=Result.CANCELLED, code=code, detail=detail or None)
+
+
+def cancelled_meanwhile(outcome: Outcome, code: str) -> Outcome:
+    """What an attempt comes to whose delivery was cancelled while it was made: what was sent is sent."""
+    if outcome.result is Result.SENT:
+        return outcome
+    came_to = ": ".join(filter(None, [outcome.result, outcome.code, outcome.detail]))
+    detail = storable(f"while being sent; {came_to}")
+    return replace(outcome, result=Result.CANCELLED, wait=None, code=code, detail=detail)
+
+
+def lost(losses: int) -> Outcome:
+    """The lease ran out for the `losses`-th time; beyond the limit, that was the end."""
+    too_often = losses > LOSSES_ALLOWED
+    return Outcome(
+        result=Result.FAILED if too_often else Result.LOST,
+        wait=None if too_often else timedelta(),
+        code="lease_lost",
+        detail=f"the worker died or froze while sending ({losses} times)",
+    )
 
 
 def not_sent(
@@ -98,9 +154,11 @@ def not_sent(
 
 def wait_before_retry(retries: Retries, attempt: int, asked: timedelta | None = None) -> timedelta:
     """The wait after the `attempt`-th attempt. What the other side asked is advice: never less than the
-    schedule's own wait, never more than its longest."""
+    schedule's own wait, never more than its longest; spread upwards only, for it is said to many at once."""
     wait = retries.waits[attempt - 1] * spread(retries.jitter)
-    return wait if asked is None else max(wait, min(asked, max(retries.waits)))
+    if asked is None:
+        return wait
+    return max(wait, min(asked, max(retries.waits)) * random.uniform(1, 1 + retries.jitter))  # noqa: S311 - as below
 
 
 def wait_while_down(claim: int) -> timedelta:

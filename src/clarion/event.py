@@ -13,10 +13,12 @@ from uuid import UUID
 
 from clarion import clock, event_data, ids
 from clarion.errors import InvalidInput, UnknownName, shown
+from clarion.group import GROUPS_LIMIT, Group, Role, group_from_json, group_json
 from clarion.recipient import Address
 from clarion.severity import Severity
 
-To = tuple[tuple[str, tuple["str | Address", ...]], ...]
+Who = str | Address | Group
+To = tuple[tuple[str, tuple[Who, ...]], ...]
 
 TEXT_LIMIT = 255
 URL_LIMIT = 2000
@@ -36,7 +38,7 @@ class EventFields(TypedDict, total=False):
     actor: str | None
     subject: str | None
     thread: str | None
-    to: Mapping[str, Iterable[str | Address]] | Iterable[str | Address] | None
+    to: Mapping[str, Iterable[Who]] | Iterable[Who] | None
     topic: str | None
     severity: Severity | str | None
     key: str | None
@@ -88,7 +90,7 @@ def make(type: str, fields: EventFields) -> Event:
     event_id = ids.uuid7()
     severity = fields.get("severity")
     channels = fields.get("channels")
-    at = _instant("at", fields.get("at"))
+    at = instant("at", fields.get("at"))
     event = Event(
         id=event_id,
         type=type,
@@ -107,7 +109,7 @@ def make(type: str, fields: EventFields) -> Event:
         channels=None if channels is None else _names("channels", channels),
         data=event_data.checked(fields.get("data", {})),
         url=_url(fields.get("url")),
-        expires_at=_instant("expires_at", fields.get("expires_at")),
+        expires_at=instant("expires_at", fields.get("expires_at")),
         correlation_id=_text("correlation_id", fields.get("correlation_id")) or str(event_id),
     )
     if event.expires_at is not None and event.expires_at <= event.at:
@@ -119,22 +121,29 @@ def make(type: str, fields: EventFields) -> Event:
 
 
 def audience_json(to: To) -> list[list[Any]]:
-    """`to` as stored: [[reason, [id or {channel, value, locale}, …]], …]."""
+    """`to` as stored: [[reason, [id or {channel, value, locale} or {role} or {active} or {everyone}, …]], …]."""
     return [[reason, [_who_json(who) for who in people]] for reason, people in to]
 
 
 def audience_from_json(stored: Sequence[Any]) -> To:
     """The reverse of `audience_json`."""
-    return tuple(
-        (reason, tuple(who if isinstance(who, str) else Address(**who) for who in people))
-        for reason, people in stored
-    )
+    return tuple((reason, tuple(map(_who_from_json, people))) for reason, people in stored)
 
 
-def _who_json(who: str | Address) -> str | dict[str, str | None]:
-    if isinstance(who, str):
-        return who
-    return {"channel": who.channel, "value": who.value, "locale": who.locale}
+def groups(to: To) -> list[Group]:
+    """The groups in an audience, each once."""
+    found = [who for _, people in to for who in people if isinstance(who, Group)]
+    return list(dict.fromkeys(found))
+
+
+def _who_json(who: Who) -> str | dict[str, Any]:
+    if isinstance(who, Address):
+        return {"channel": who.channel, "value": who.value, "locale": who.locale}
+    return who if isinstance(who, str) else group_json(who)
+
+
+def _who_from_json(stored: str | dict[str, Any]) -> Who:
+    return stored if isinstance(stored, str) else group_from_json(stored) or Address(**stored)
 
 
 def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) -> str:
@@ -162,20 +171,22 @@ def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) ->
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def _in_order(people: Iterable[str | Address]) -> tuple[str | Address, ...]:
-    """Each once, ids before addresses."""
+def _in_order(people: Iterable[Who]) -> tuple[Who, ...]:
+    """Each once: ids, addresses, groups."""
 
-    def place(who: str | Address) -> tuple[str, ...]:
-        return ("", who) if isinstance(who, str) else (who.channel, who.value, who.locale or "")
+    def place(who: Who) -> tuple[int, str, str, str]:
+        if isinstance(who, Address):
+            return 1, who.channel, who.value, who.locale or ""
+        return (0, who, "", "") if isinstance(who, str) else (2, str(who), "", "")
 
     return tuple(sorted(set(people), key=place))
 
 
 def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:
-    return None if value is None else _required_text(field, value, limit)
+    return None if value is None else required_text(field, value, limit)
 
 
-def _required_text(field: str, value: object, limit: int = TEXT_LIMIT) -> str:
+def required_text(field: str, value: object, limit: int = TEXT_LIMIT) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{field} must be text, got {shown(value)}")
     if not value.strip():
@@ -196,7 +207,7 @@ def _url(value: object) -> str | None:
     raise InvalidInput(f"url {url[:80]!r} must be a path ('/…') or begin with https:// or http://")
 
 
-def _instant(field: str, value: object) -> datetime | None:
+def instant(field: str, value: object) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, datetime) or value.tzinfo is None:
@@ -212,7 +223,7 @@ def _instant(field: str, value: object) -> datetime | None:
 def _names(field: str, values: object) -> tuple[str, ...]:
     if isinstance(values, str) or not isinstance(values, Iterable):
         raise InvalidInput(f"{field} must be a list of texts, got {shown(values)}")
-    names = tuple(_required_text(field, value) for value in values)
+    names = tuple(required_text(field, value) for value in values)
     if len(names) > NAMES_LIMIT:
         raise InvalidInput(f"{field} names {len(names):,}, at most {NAMES_LIMIT}")
     return names
@@ -221,37 +232,46 @@ def _names(field: str, values: object) -> tuple[str, ...]:
 def _audience(to: object) -> To:
     if to is None:
         return ()
-    if isinstance(to, str | Address):
+    if isinstance(to, Who):
         raise InvalidInput(
             f"to must be a list, or reasons with lists ({{'author': ['bob']}}), got {shown(to)}"
         )
     reasons: Mapping[Any, Any] = to if isinstance(to, Mapping) else {"direct": to}
     audience = tuple(
-        (_required_text("reason", reason), _people(reason, people)) for reason, people in reasons.items()
+        (required_text("reason", reason), _people(reason, people)) for reason, people in reasons.items()
     )
     count = sum(len(people) for _, people in audience)
     if count > LIST_LIMIT:
         raise InvalidInput(
             f"to names {count:,} recipients, at most {LIST_LIMIT:,}; use a topic or a resolver instead"
         )
+    if (found := len(groups(audience))) > GROUPS_LIMIT:
+        raise InvalidInput(f"to names {found:,} groups, at most {GROUPS_LIMIT}")
     return audience
 
 
-def _people(reason: object, people: object) -> tuple[str | Address, ...]:
-    if isinstance(people, str | Address) or not isinstance(people, Iterable):
+def _people(reason: object, people: object) -> tuple[Who, ...]:
+    if isinstance(people, Who) or not isinstance(people, Iterable):
         raise InvalidInput(
-            f"to[{reason!r}] must be a list of recipient ids or addresses, got {shown(people)}"
+            f"to[{reason!r}] must be a list of recipient ids, addresses or groups, got {shown(people)}"
         )
-    field = f"to[{reason!r}]"
-    return tuple(
-        _address(field, who) if isinstance(who, Address) else _required_text(field, who) for who in people
-    )
+    return tuple(_who(f"to[{reason!r}]", who) for who in people)
+
+
+def _who(field: str, who: object) -> Who:
+    match who:
+        case Address():
+            return _address(field, who)
+        case Role(name):
+            required_text(f"{field}: a role", name)
+            return who
+    return who if isinstance(who, Group) else required_text(field, who)
 
 
 def _address(field: str, address: Address) -> Address:
     """Whether it can be stored; whether it can be sent to, its channel will say."""
-    _required_text(f"{field}: an address's channel", address.channel)
-    _required_text(f"{field}: an address's value", address.value, URL_LIMIT)
+    required_text(f"{field}: an address's channel", address.channel)
+    required_text(f"{field}: an address's value", address.value, URL_LIMIT)
     _text(f"{field}: an address's locale", address.locale)
     return address
 

@@ -9,17 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 from clarion.errors import ConfigError, UnknownName, shown
-from clarion.event import Event
+from clarion.event import Event, Who
 from clarion.policy import Policy
-from clarion.recipient import Address
 from clarion.severity import Severity
 
 type_code = re.compile(r"[a-z0-9][a-z0-9_-]*(\.[a-z0-9][a-z0-9_-]*)*\Z")
 
 DEFAULT_MAX_AGE = timedelta(days=3)
 
-# Yields (reason, recipient ids or one-off addresses), the strongest reason first.
-Resolver = Callable[[Event, Any], Iterable[tuple[str, Iterable["str | Address"]]]]
+# Yields (reason, recipient ids, one-off addresses or groups), the strongest reason first.
+Resolver = Callable[[Event, Any], Iterable[tuple[str, Iterable[Who]]]]
 # Returns those of these recipient ids who may know of the event.
 AccessCheck = Callable[[Event, Collection[str], Any], Collection[str]]
 

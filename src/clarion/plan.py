@@ -1,73 +1,85 @@
 """Planning: from an event and a page of candidates to decisions. Pure; the only place where it is decided.
 
-What this answers is what runs, what `explain` shows and what is stored.
+What this answers is what runs, what `explain` shows, what `simulate` previews and what is stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from clarion.circumstances import Candidate, Circumstances, Facts, Taking
 from clarion.event import Event
 from clarion.event_type import EventType
-from clarion.gates import BITS, GATES, Verdict
-from clarion.preference import Choices, Preference
-from clarion.question import INBOX, Place, Question, plain
-from clarion.recipient import Address, Recipient, StoredAddress
+from clarion.gates import BITS, CHARGES, REFUSALS, TIME_GATES, Decision, Hold, Suppress, expired_at
+from clarion.question import INBOX, Charged, Place, Question, plain
+from clarion.recipient import Recipient, StoredAddress
 from clarion.severity import Severity
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """Somebody in the audience, with the strongest reason. `one_off` for an address without an account.
-
-    `read` and `withdrawn` are what became of the notification, where one stands already.
-    """
-
-    recipient: str
-    reason: str
-    one_off: Address | None = None
-    read: bool = False
-    withdrawn: bool = False
+from clarion.slot import FREE, HOLDS, OWES, Charge, Slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """What the gates need to know about a page of candidates, by recipient id."""
+class Answer:
+    """To one of the plan's questions: what all who ask it share."""
 
-    recipients: Mapping[str, Recipient]
-    addresses: Mapping[str, Sequence[StoredAddress]]
-    preferences: Mapping[str, Sequence[Preference]]
-    enabled_since: Mapping[str, datetime]  # by channel, for this event type
-    with_access: Collection[str] | None = None  # None: the type does not ask
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided for one channel: told now, or the gate that said otherwise."""
-
-    channel: str
-    gate: str | None = None
-    verdict: Verdict | None = None
-
-    @property
-    def told(self) -> bool:
-        return self.verdict is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """One notification to write, and the addresses to deliver it to."""
-
-    candidate: Candidate
-    severity: Severity
-    question: int  # index into the plan's questions
+    question: Question
+    n: int  # index into the plan's questions
     decisions: tuple[Decision, ...]
     visible: bool
+    told: frozenset[str]  # the channels on which something goes out, now or at its time
     gates: int
+    keeping: tuple[Charged, ...]  # slots that it holds already
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """One notification to write, the addresses to deliver it to, and the slots that it takes."""
+
+    candidate: Candidate
+    answer: Answer
     addresses: tuple[StoredAddress, ...]
+    taking: tuple[Taking, ...] = ()
+
+    @property
+    def severity(self) -> Severity:
+        return self.answer.question.severity
+
+    @property
+    def question(self) -> int:
+        return self.answer.n
+
+    @property
+    def decisions(self) -> tuple[Decision, ...]:
+        return self.answer.decisions
+
+    @property
+    def visible(self) -> bool:
+        return self.answer.visible
+
+    @property
+    def gates(self) -> int:
+        return self.answer.gates
+
+    def decision(self, channel: str) -> Decision | None:
+        for decision in self.decisions:
+            if decision.channel == channel:
+                return decision
+        return None
+
+    def slots_on(self, channel: str) -> int:
+        """What a delivery on this channel has to do with slots."""
+        decision = self.decision(channel)
+        if decision is not None and decision.owes:
+            return OWES
+        if not self.taking and not self.answer.keeping:
+            return FREE
+        holds: tuple[Charge | Charged, ...] = (
+            *(taking.charge for taking in self.taking),
+            *self.answer.keeping,
+        )
+        return HOLDS if any(charge.concerns(channel) for charge in holds) else FREE
 
 
 @dataclass(slots=True)
@@ -75,53 +87,103 @@ class Plan:
     """The answers for one page: each distinct question once, and a notification for each candidate."""
 
     questions: list[Question] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)  # to the questions
     planned: list[Planned] = field(default_factory=list)
+    blocked: set[tuple[str, str]] = field(
+        default_factory=set
+    )  # (recipient, key) that had no room for somebody
 
 
 def decide(question: Question) -> tuple[Decision, ...]:
-    """For each channel, the verdict of the first gate that objects."""
+    """For each channel, the verdict of the first gate that objects; or the last instant to which one holds it."""
     return tuple(_decide_on(question, place) for place in question.places)
 
 
 def _decide_on(question: Question, place: Place) -> Decision:
-    for gate in GATES:
-        verdict = gate(question, place)
+    for gate in REFUSALS:
+        refusal = gate(question, place)
+        if refusal is not None:
+            return Decision(place.channel, gate.__name__, refusal)
+    decision = _in_time(question, place)
+    for charging in CHARGES:
+        verdict = charging(question, place)
+        if isinstance(verdict, Suppress):
+            return Decision(place.channel, charging.__name__, verdict)
         if verdict is not None:
-            return Decision(place.channel, gate.__name__, verdict)
-    return Decision(place.channel)
+            later = decision.until is None or verdict.until > decision.until
+            gate_, hold = (charging.__name__, verdict) if later else (decision.gate, decision.verdict)
+            decision = Decision(place.channel, gate_, hold, owes=True)
+    if decision.until is not None:
+        too_late = expired_at(question, place, decision.until)
+        if too_late is not None:  # what could only be held until it is worth nothing is not held
+            values = {**too_late.values, "held_by": decision.gate}
+            return Decision(place.channel, "expired", Suppress(values))
+    return decision
+
+
+def _in_time(question: Question, place: Place) -> Decision:
+    """When it may go out at the earliest: the time gates, until none moves it any more."""
+    at, decision = question.now, Decision(place.channel)
+    moved = True
+    while moved:
+        moved = False
+        for gate in TIME_GATES:
+            hold = gate(question, place, at)
+            if hold is not None and hold.until > at:
+                at, moved = hold.until, True
+                decision = Decision(place.channel, gate.__name__, hold)
+    return decision
 
 
 def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts, now: datetime) -> Plan:
-    """Decide on everybody in `page`; equal questions are asked once."""
+    """Decide on everybody in `page`; equal questions are asked once. Slots are taken from `facts.slots`."""
     result = Plan()
-    answers: dict[object, tuple[int, tuple[Decision, ...]]] = {}
-    asked: dict[Question, tuple[int, tuple[Decision, ...]]] = {}
+    asking = Circumstances(event, type, facts, now)
+    answers: dict[object, Answer] = {}
+    asked: dict[Question, Answer] = {}
     for candidate in page:
         recipient = facts.recipients.get(candidate.recipient) or _stranger(candidate)
         stored = facts.addresses.get(candidate.recipient, ())
         said = facts.preferences.get(candidate.recipient, ())
+        watches = facts.watches.get(candidate.recipient, ()) if facts.watches else ()
         access = None if facts.with_access is None else candidate.recipient in facts.with_access
+        silences = asking.silences_for(candidate.recipient)
+        charged = asking.charged(candidate, said)
         alike = (
             candidate.reason,
             candidate.recipient == event.actor,
             candidate.one_off is not None,
             candidate.read,
             candidate.withdrawn,
+            candidate.resolved,
             recipient.known,
             recipient.active,
             recipient.enabled,
+            recipient.silent_until,
+            recipient.quiet_hours,
+            recipient.quiet_hours and recipient.time_zone,
+            recipient.tags,
             access,
             tuple([(address.channel, address.gone) for address in stored]),
             tuple(said),
+            tuple(watches),
+            silences,
+            tuple([id(charge) for charge in charged]),  # equal ones are the very same
         )
         answer = answers.get(alike)
         if answer is None:
-            question = _question(event, type, candidate, recipient, stored, said, facts, access, now)
+            question = asking.question(candidate, recipient, stored, said, watches, access, silences, charged)
             if question not in asked:  # what differs between two candidates may bear on nothing that is asked
-                asked[question] = len(result.questions), decide(question)
+                asked[question] = _answer(question, len(result.questions))
                 result.questions.append(question)
+                result.answers.append(asked[question])
             answer = answers[alike] = asked[question]
-        result.planned.append(_planned(candidate, result.questions[answer[0]], *answer, stored))
+        taking: tuple[Taking, ...] = ()
+        if charged:
+            taking = asking.take(
+                candidate.recipient, answer.question, answer.n, answer.decisions, result.blocked
+            )
+        result.planned.append(_planned(candidate, answer, stored, taking))
     return result
 
 
@@ -133,104 +195,51 @@ def _stranger(candidate: Candidate) -> Recipient:
     )
 
 
-def _planned(
-    candidate: Candidate,
-    question: Question,
-    n: int,
-    decisions: tuple[Decision, ...],
-    stored: Sequence[StoredAddress],
-) -> Planned:
+def _answer(question: Question, n: int) -> Answer:
+    decisions = decide(question)
     gates = 0
-    told = set()
     for decision in decisions:
-        if decision.gate is None:
-            told.add(decision.channel)
-        else:
+        if decision.gate is not None:
             gates |= BITS[decision.gate]
-    visible = INBOX in told
-    told.discard(INBOX)  # a row of its own, never a delivery, whatever address somebody may have stored
-    return Planned(
-        candidate=candidate,
-        severity=question.severity,
-        question=n,
+    told = {decision.channel for decision in decisions if decision.told}
+    return Answer(
+        question=question,
+        n=n,
         decisions=decisions,
-        visible=visible,
+        told=frozenset(told - {INBOX}),  # a row of its own, never a delivery, whatever address may be stored
+        visible=INBOX in told,
         gates=gates,
-        addresses=tuple([a for a in stored if a.channel in told and not a.gone]) if stored and told else (),
+        keeping=tuple([c for c in question.charges if c.mine]),
     )
 
 
-def _question(
-    event: Event,
-    type: EventType,
-    candidate: Candidate,
-    recipient: Recipient,
-    stored: Sequence[StoredAddress],
-    said: Sequence[Preference],
-    facts: Facts,
-    access: bool | None,
-    now: datetime,
-) -> Question:
-    choices = Choices(type, said)
-    on, on_by = choices.on()
-    has_inbox = recipient.known and candidate.one_off is None
-    return Question(
-        now=now,
-        type=type.code,
-        required=type.required,
-        severity=type.severity if event.severity is None else event.severity,
-        reason=candidate.reason,
-        emitted_at=event.emitted_at,
-        due_at=event.at,
-        expires_at=event.expires_at,
-        stale_at=None if type.max_age is None else event.at + type.max_age,
-        is_actor=candidate.recipient == event.actor,
-        tell_actor=type.policy.tell_actor,
-        known=recipient.known,
-        active=recipient.active,
-        withdrawn=candidate.withdrawn,
-        read=candidate.read,
-        unless_read=type.unless_read,
-        access=access,
-        switched_on=recipient.enabled,
-        on=on,
-        on_by=on_by,
-        places=tuple(
-            _place(channel, event, choices, stored, facts.enabled_since.get(channel), has_inbox)
-            for channel in choices.channels()
-        ),
-    )
+def _planned(
+    candidate: Candidate, answer: Answer, stored: Sequence[StoredAddress], taking: tuple[Taking, ...]
+) -> Planned:
+    told = answer.told
+    addresses = tuple([a for a in stored if a.channel in told and not a.gone]) if stored and told else ()
+    return Planned(candidate, answer, addresses, taking)
 
 
-def _place(
-    channel: str,
-    event: Event,
-    choices: Choices,
-    stored: Sequence[StoredAddress],
-    enabled_since: datetime | None,
-    has_inbox: bool,
-) -> Place:
-    wanted, wanted_by = choices.wanted(channel)
-    least, least_by = choices.min_severity(channel)
-    here = [address.gone for address in stored if address.channel == channel]
-    return Place(
-        channel=channel,
-        addresses=int(has_inbox) if channel == INBOX else here.count(False),
-        gone=here.count(True),
-        enabled_since=enabled_since,
-        narrowed=event.channels is not None and channel not in event.channels,
-        wanted=wanted,
-        wanted_by=wanted_by,
-        min_severity=least,
-        min_severity_by=least_by if least is not None else None,
-    )
+def ask_again(
+    event: Event, type: EventType, candidate: Candidate, question: Question, slots: Slots
+) -> tuple[Question, Planned]:
+    """A question of before as it stands with these slots, which are taken from, and its answer: for a replay."""
+    facts = Facts(recipients={}, addresses={}, preferences={}, enabled_since={}, slots=slots)
+    asking = Circumstances(replace(event, severity=question.severity), type, facts, question.now)
+    charges = asking.charges(tuple(place.channel for place in question.places))
+    question = replace(question, charges=tuple([asking.stands(candidate, charge) for charge in charges]))
+    answer = _answer(question, 0)
+    taking = asking.take(candidate.recipient, question, 0, answer.decisions, set())
+    return question, _planned(candidate, answer, (), taking)
 
 
 def verdicts_json(decisions: Iterable[Decision]) -> dict[str, Any] | None:
-    """What is stored of the decisions that were not "told": channel → [gate, values]."""
-    stored = {
-        d.channel: [d.gate, {name: plain(value) for name, value in d.verdict.values.items()}]
-        for d in decisions
-        if d.verdict is not None
-    }
+    """What is stored of the decisions that were not "told now": channel → [gate, values], and [..., until] of a hold."""
+    stored = {}
+    for d in decisions:
+        if d.verdict is not None:
+            values = {name: plain(value) for name, value in d.verdict.values.items()}
+            until = [d.verdict.until.isoformat()] if isinstance(d.verdict, Hold) else []
+            stored[d.channel] = [d.gate, values, *until]
     return stored or None

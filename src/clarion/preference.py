@@ -27,6 +27,28 @@ class Preference:
     changed_at: datetime | None = field(default=None, compare=False)  # the same choice, whenever it was made
 
 
+LEVELS = ("all", "participating", "mentions", "none")
+MODES = ("now", "digest")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """How closely a recipient follows a topic: a thread, a subject or a topic by name. `None` is unsaid."""
+
+    topic: str
+    level: str | None = None
+    muted_until: datetime | None = None
+
+
+def closest(said: Sequence[Watch], topics: Sequence[str], now: datetime) -> tuple[Watch | None, Watch | None]:
+    """Of what was said about these topics, the nearest first: whose level counts, and what is muted now."""
+    rows = {watch.topic: watch for watch in said}
+    near = [rows[topic] for topic in topics if topic in rows]
+    level = next((watch for watch in near if watch.level is not None), None)
+    muted = next((w for w in near if w.muted_until is not None and w.muted_until > now), None)
+    return level, muted
+
+
 class Choices:
     """The rows that bear on one event type, the nearest first. Each value resolves alone.
 
@@ -44,6 +66,11 @@ class Choices:
 
     def min_severity(self, channel: str) -> tuple[Severity | None, str]:
         return self._first_said(channel, "min_severity", None)
+
+    def mode(self, channel: str) -> str:
+        """Whether it comes at once, or in a digest."""
+        mode: str = self._first_said(channel, "mode", "now")[0]
+        return mode
 
     def wanted(self, channel: str) -> tuple[bool, str]:
         """Whether this type is wanted on this channel: a cell, or a list of channels, or the type's list."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
+from clarion import quiet_hours
+from clarion.quiet_hours import QuietHours
 from clarion.severity import Severity
 
 INBOX = "inbox"
@@ -25,6 +27,36 @@ class Place:
     wanted_by: str = "type"  # the preference that said so, or the type
     min_severity: Severity | None = None
     min_severity_by: str | None = None
+    mode: str = "now"
+    silence: str | None = None  # the operator's that reigns here, by its id
+    silenced_by: str | None = None  # its author, and the comment
+    silenced_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charged:
+    """How a cooldown or throttle stands for this recipient, on these channels (`None`: on all).
+
+    Not who holds the slots: whole pages of people share the rest of it, and so a question.
+    """
+
+    rule: str  # cooldown or throttle
+    key: str
+    limit: int
+    window_seconds: float
+    overflow: str = "suppress"
+    channels: tuple[str, ...] | None = None
+    taken: int = 0  # slots, by others, of this severity or a higher one
+    since: datetime | None = None  # when the newest of them was taken
+    until: datetime | None = None  # when the first of them ends, if its holder was sent
+    mine: bool = False  # the notification holds one already
+
+    def concerns(self, channel: str) -> bool:
+        return self.channels is None or channel in self.channels
+
+    @property
+    def full(self) -> bool:
+        return self.taken >= self.limit and not self.mine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +76,29 @@ class Question:
     tell_actor: bool = False
     known: bool = True
     active: bool = True
+    resolved: bool = False  # the condition has ended
     withdrawn: bool = False
     read: bool = False
     unless_read: bool = False
     access: bool | None = None  # None: the type does not ask
     switched_on: bool = True  # the recipient's global switch
+    silent_until: datetime | None = None  # the recipient's own silence
     on: bool = True  # this type, for this recipient
     on_by: str = "type"
+    level: str = "all"  # how closely the recipient follows what it is about
+    level_by: str | None = None  # the topic that was said of
+    muted_until: datetime | None = None
+    muted: str | None = None  # the topic
+    tags_refused_by: str | None = None
+    quiet_hours: QuietHours | None = None
+    time_zone: str = "UTC"  # of the quiet hours
     places: tuple[Place, ...] = ()
+    charges: tuple[Charged, ...] = ()
+
+
+_INSTANTS = frozenset(
+    f.name for kind in (Question, Place, Charged) for f in fields(kind) if f.type.startswith("datetime")
+)
 
 
 def plain(value: object) -> object:
@@ -63,30 +110,40 @@ def to_json(question: Question) -> dict[str, Any]:
     """The question as stored; what has its default value is left out."""
     stored = _changed(question)
     stored["places"] = [_changed(place) for place in question.places]
+    if question.charges:
+        stored["charges"] = [_changed(charged) for charged in question.charges]
+    if question.quiet_hours is not None:
+        stored["quiet_hours"] = quiet_hours.to_json(question.quiet_hours)
     return stored
 
 
-def _changed(value: Question | Place) -> dict[str, Any]:
+def _changed(value: Question | Place | Charged) -> dict[str, Any]:
     return {
         f.name: plain(getattr(value, f.name))
         for f in fields(value)
-        if f.name != "places" and getattr(value, f.name) != f.default
+        if f.name not in ("places", "charges", "quiet_hours") and getattr(value, f.name) != f.default
     }
 
 
 def from_json(stored: Mapping[str, Any]) -> Question:
-    """The reverse of `to_json`."""
-    instants = ("now", "emitted_at", "due_at", "expires_at", "stale_at")
-    values: dict[str, Any] = {k: datetime.fromisoformat(v) if k in instants else v for k, v in stored.items()}
-    values["severity"] = Severity(stored["severity"])
-    values["places"] = tuple(_place_from_json(place) for place in stored["places"])
+    """The reverse of `to_json`. What an older version stored beyond what is known now is left out."""
+    values = _values(Question, stored)
+    values["places"] = tuple(Place(**_values(Place, place)) for place in stored["places"])
+    values["charges"] = tuple(Charged(**_values(Charged, charged)) for charged in stored.get("charges", ()))
+    if "quiet_hours" in stored:
+        values["quiet_hours"] = quiet_hours.parse(stored["quiet_hours"])
     return Question(**values)
 
 
-def _place_from_json(stored: Mapping[str, Any]) -> Place:
-    values = dict(stored)
-    if "enabled_since" in values:
-        values["enabled_since"] = datetime.fromisoformat(values["enabled_since"])
-    if "min_severity" in values:
-        values["min_severity"] = Severity(values["min_severity"])
-    return Place(**values)
+def _values(kind: type[Question | Place | Charged], stored: Mapping[str, Any]) -> dict[str, Any]:
+    return {f.name: _value(f.name, stored[f.name]) for f in fields(kind) if f.name in stored}
+
+
+def _value(name: str, stored: Any) -> Any:
+    if stored is None:
+        return None
+    if name in _INSTANTS:
+        return datetime.fromisoformat(stored)
+    if name in ("severity", "min_severity"):
+        return Severity(stored)
+    return tuple(stored) if name == "channels" else stored

@@ -16,6 +16,7 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 GROUPS = {"daily": WEEKDAYS, "weekdays": WEEKDAYS[:5], "weekend": WEEKDAYS[5:]}
 
 _DAY = timedelta(days=1)
+_SOME_MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -87,7 +88,13 @@ def parse(written: Mapping[str, Any]) -> QuietHours:
         }
     if not windows:
         raise InvalidInput("quiet hours name no window; to have none, set them to None")
-    return QuietHours(tuple(sorted(windows)), Severity.of(written.get("passes", Severity.URGENT)))
+    hours = QuietHours(tuple(sorted(windows)), Severity.of(written.get("passes", Severity.URGENT)))
+    end = hours.until(_SOME_MONDAY, "UTC")
+    if end is not None and end - _SOME_MONDAY >= timedelta(days=7):
+        raise InvalidInput(
+            "quiet hours cover the whole week, so that nothing would ever be sent; switch channels off, or silence all"
+        )
+    return hours
 
 
 def to_json(hours: QuietHours) -> dict[str, Any]:

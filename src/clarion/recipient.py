@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
+
+from clarion.quiet_hours import QuietHours
+from clarion.tag_filter import TagFilter
+
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)  # the end of what has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +23,9 @@ class Recipient:
     active: bool = True
     enabled: bool = True  # the global switch: off leaves required types only
     known: bool = True
+    silent_until: datetime | None = None  # nothing but required types before
+    quiet_hours: QuietHours | None = None
+    tags: TagFilter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def to_json(wanted: TagFilter) -> dict[str, list[str]]:
 
 def _patterns(written: Mapping[str, Any], name: str) -> tuple[str, ...]:
     patterns = written.get(name) or ()
-    if isinstance(patterns, str) or not all(isinstance(p, str) and p for p in patterns):
+    listed = isinstance(patterns, Iterable) and not isinstance(patterns, str)
+    if not listed or not all(isinstance(p, str) and p for p in patterns):
         raise InvalidInput(
             f"{name} must be a list of tags, or of their beginnings with '*', got {shown(patterns)}"
         )

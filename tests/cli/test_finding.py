@@ -46,7 +46,7 @@ def test_the_command_line_counts_before_the_environment(shop: Path) -> None:
 
 
 def test_help_has_an_example_for_every_command() -> None:
-    for command in ("migrate", "work", "emit", "explain", "demo"):
+    for command in ("migrate", "work", "emit", "explain", "prune", "demo"):
         ended = clarion(command, "--help")
         assert (ended.code, ended.err) == (0, "")
         assert f"Example: clarion {command} " in ended.out

@@ -38,8 +38,8 @@ def test_from_emit_to_a_mail_and_its_explanation(stage: Stage, shop: Path) -> No
         "CLARION_SENDER": "Acme <hello@acme.test>",
     }
     people = Clarion(stage.database, types=shop / "types.toml")
-    people.upsert_recipient("bob", addresses={"email": "bob@acme.test"})
-    people.upsert_recipient("carol", active=False)
+    people.recipients.upsert("bob", addresses={"email": "bob@acme.test"})
+    people.recipients.upsert("carol", active=False)
     emit = ["--key", "merged/42", "--data", '{"title": "Merged \\u001b[31m"}']
     id = clarion(
         "emit", "cl.merged", "--to", "author=bob", "--to", "carol", *emit, cwd=shop, env=env
@@ -60,6 +60,7 @@ def test_from_emit_to_a_mail_and_its_explanation(stage: Stage, shop: Path) -> No
     all_of_it = clarion("explain", "merged/42", env=env)
     assert (all_of_it.code, all_of_it.err) == (0, "")
     assert "2 decided on, which is everybody." in all_of_it.out
+    assert "1 told (1 in the inbox), 1 suppressed; 1 deliveries: 1 sent." in all_of_it.out
     of_bob = clarion("explain", id, "bob", env=env)
     assert "bob was in the audience, the strongest reason being 'author'" in of_bob.out
     assert "email to bob@acme.test: sent" in of_bob.out
@@ -85,7 +86,7 @@ def json_of(event: str, recipient: str, env: dict[str, str]) -> dict[str, list[d
 def test_everybody_as_json(stage: Stage, shop: Path) -> None:
     app = Clarion(stage.database, types=shop / "types.toml")
     app.start()
-    app.upsert_recipient("bob")
+    app.recipients.upsert("bob")
     id = app.database.run(lambda conn: app.emit(conn, "cl.merged", to=["bob"]))
     worker = start("work", "--database", stage.database, "--types", "types.toml", cwd=shop)
     wait_until(lambda: bool(app.status(id)))
@@ -93,6 +94,8 @@ def test_everybody_as_json(stage: Stage, shop: Path) -> None:
     worker.communicate(timeout=30)
     said = json.loads(clarion("explain", str(id), "--database", stage.database, "--json").out)
     assert said["decided_on_all"] is True
+    numbers = {"complete": True, "total": 1, "told": 1, "inbox": 1}
+    assert {name: number for name, number in said["counts"].items() if number} == numbers
     assert said["recipients"] == [
         {
             "recipient": "bob",
@@ -100,6 +103,8 @@ def test_everybody_as_json(stage: Stage, shop: Path) -> None:
             "inbox": True,
             "sent_at": {},
             "unsent": {},
+            "due_at": {},
+            "decided_at": None,
             "gates": ["reachable"],
         }
     ]

@@ -6,6 +6,7 @@ import asyncio
 import http.server
 import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from clarion import Address, Clarion, Down, Gone, Retry
+from clarion import Address, Clarion, Console, Down, Gone, Retry, declarations
+from clarion.store.schema import events, queue, withdrawals
 from tests.channels.make import message
 from tests.docs.code import ROOT, blocks
 from tests.support.smtp import FaultServer
+from tests.support.working import count, done, until, working
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +47,79 @@ async def test_the_first_screen_of_the_readme(tmp_path: Path, monkeypatch: pytes
     assert clarion.why(names["event"], "dave").reason is None
     names["engine"].dispose()
     clarion.close()
+
+
+def test_the_program_about_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in blocks("docs/explain.md"):
+        exec(compile(block, "docs/explain.md", "exec"), names)
+    names["clarion"].close()
+
+
+async def test_the_policies_in_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with FaultServer() as server:
+        names = _run("docs/policies.md", {"localhost:2525": f"127.0.0.1:{server.port}"})
+        clarion: Clarion = names["clarion"]
+        async with working(clarion):
+            await until(lambda: count(clarion, events, events.c.due_at.is_not(None)) == 1)  # the meeting
+            await until(lambda: len(server.mails) >= 5)
+            await until(lambda: count(clarion, queue) == 1)  # held by the throttle
+            await until(lambda: not count(clarion, withdrawals, withdrawals.c.applied_at.is_(None)))
+    shown = Counter(item.event.type for item in clarion.inbox("bob"))
+    assert shown == {"cl.comment.created": 3, "build.finished": 5, "news.item": 2}
+    assert len(server.mails) == 1 + 3 + 1
+    assert clarion.open_conditions() == []
+    names["engine"].dispose()
+    clarion.close()
+
+
+async def test_the_audiences_in_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = _run("docs/concepts.md", {})
+    clarion: Clarion = names["clarion"]
+    async with working(clarion):
+        await until(lambda: done(clarion))
+    said = str(clarion.counts(names["notice"]))
+    assert f"print(counts)  # {said}" in "".join(blocks("docs/concepts.md"))
+    reasons = {told.recipient: told.reason for told in clarion.status(names["notice"])}
+    assert reasons == {"bob": "direct", "carol": "announcement", "dave": "direct"}
+    clarion.close()
+
+
+def _run(document: str, instead: dict[str, str]) -> dict[str, Any]:
+    """The names that a document's blocks make, run one after the other."""
+    names: dict[str, Any] = {}
+    for block in blocks(document):
+        code = block
+        for shown, real in instead.items():
+            code = code.replace(shown, real)
+        exec(compile(code, document, "exec"), names)
+    return names
+
+
+def test_what_recipients_say_in_the_documents(database_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    clarion = Clarion(database_url, channels=[Console()])
+    clarion.type("cl.merged", category="reviews", channels=["inbox", "email"])
+    (shown,) = blocks("docs/preferences.md")
+    names: dict[str, Any] = {"clarion": clarion}
+    exec(compile(shown, "docs/preferences.md", "exec"), names)
+    said = names["said"]
+    assert [(p.scope, p.channel) for p in said.preferences] == [("*", "*"), ("category:reviews", "email")]
+    assert [topic.topic for topic in said.topics] == ["cl/42", "cl/43", "repo/acme"]
+    assert said.recipient.silent_until is None
+    assert len(capsys.readouterr().out.splitlines()) == 11
+    clarion.close()
+
+
+def test_types_in_the_documents_can_be_declared(tmp_path: Path) -> None:
+    (shown,) = blocks("docs/quickstart.md", "toml")
+    path = tmp_path / "types.toml"
+    path.write_text("".join(line for line in shown.splitlines(True) if not line.startswith("resolver")))
+    (declared,) = declarations.read(path)
+    assert [rule.name for rule in declared.policy.rules] == ["cooldown", "throttle"]
+    assert len(declared.policy.escalation) == 2
 
 
 class _Hook(http.server.BaseHTTPRequestHandler):

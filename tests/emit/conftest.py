@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
 from clarion import Clarion
-from clarion.store.schema import events
+from clarion.store.schema import events, withdrawals
 from tests.conftest import copy_sqlite
 from tests.emit.hosts import Host, Statements, open_host
 from tests.support.postgres import Postgres
@@ -39,6 +39,7 @@ def database_url(database: str, request: pytest.FixtureRequest) -> str:
     engine = sa.create_engine(url)
     with engine.begin() as conn:
         conn.execute(sa.delete(events))
+        conn.execute(sa.delete(withdrawals))
         conn.execute(sa.text("DROP TABLE IF EXISTS orders"))
     engine.dispose()
     return url

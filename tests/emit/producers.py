@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection as Pipe
-from multiprocessing.context import ForkServerContext
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
@@ -15,18 +13,10 @@ from sqlalchemy.engine import Engine
 
 from clarion import Clarion, Conflict
 from clarion.event import EventFields
+from tests.support import children
+from tests.support.children import PATIENCE
 
-PATIENCE = 60.0
 TYPE = "cl.merged"
-
-
-def processes() -> ForkServerContext:
-    """Forked from a process that has our modules loaded and nothing else: fifty of them start in a second."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(
-        ["tests.emit.producers", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "clarion.app"]
-    )
-    return context
 
 
 def application(url: str) -> Clarion:
@@ -46,24 +36,7 @@ def host_engine(url: str) -> Engine:
 
 def together(url: str, of: Sequence[Sequence[EventFields]]) -> list[Any]:
     """Each batch emitted by a process of its own, all at the same moment: what each got, or its error."""
-    context = processes()
-    barrier = context.Barrier(len(of))
-    pipes, children = [], []
-    for batch in of:
-        ours, theirs = context.Pipe()
-        child = context.Process(target=emit_once, args=(url, list(batch), barrier, theirs))
-        child.start()
-        theirs.close()
-        pipes.append(ours)
-        children.append(child)
-    results = []
-    for pipe, child in zip(pipes, children, strict=True):
-        assert pipe.poll(PATIENCE), "a process does not answer"
-        results.append(pipe.recv())
-        pipe.close()
-        child.join(PATIENCE)
-        child.close()
-    return results
+    return children.together(emit_once, [(url, list(batch)) for batch in of])
 
 
 def emit_once(url: str, batch: list[EventFields], barrier: Barrier, answer: Pipe) -> None:
@@ -88,9 +61,8 @@ class Producer:
     """A process that emits until it is killed."""
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
-        context = processes()
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=target, args=(*arguments, theirs))
+        self._pipe, theirs = children.CONTEXT.Pipe()
+        self._process = children.CONTEXT.Process(target=target, args=(*arguments, theirs))
         self._process.start()
         theirs.close()
 

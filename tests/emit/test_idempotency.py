@@ -15,7 +15,8 @@ from clarion import Clarion, Conflict
 from clarion.event import EventFields
 from tests.emit.conftest import TYPE
 from tests.emit.hosts import Host
-from tests.emit.producers import PATIENCE, together
+from tests.emit.producers import together
+from tests.support.children import PATIENCE
 
 Stored = Callable[[], list[Any]]
 

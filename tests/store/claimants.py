@@ -9,30 +9,13 @@ from uuid import UUID
 
 from clarion.store import queue
 from clarion.store.database import Database
-from tests.emit.producers import PATIENCE, processes
 from tests.store.make import CHANNEL
+from tests.support.children import PATIENCE, together
 
 
 def side_by_side(url: str, number: int) -> list[list[UUID]]:
     """What each of so many processes claimed."""
-    context = processes()
-    barrier = context.Barrier(number)
-    pipes, children = [], []
-    for _ in range(number):
-        ours, theirs = context.Pipe()
-        child = context.Process(target=claim_all, args=(url, barrier, theirs))
-        child.start()
-        theirs.close()
-        pipes.append(ours)
-        children.append(child)
-    claimed = []
-    for pipe, child in zip(pipes, children, strict=True):
-        assert pipe.poll(PATIENCE), "a process does not answer"
-        claimed.append(pipe.recv())
-        pipe.close()
-        child.join(PATIENCE)
-        child.close()
-    return claimed
+    return together(claim_all, [(url,)] * number)
 
 
 def claim_all(url: str, barrier: Barrier, answer: Pipe) -> None:

@@ -7,29 +7,12 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from clarion import Clarion, Console
-from tests.emit.producers import PATIENCE, processes
+from tests.support.children import PATIENCE, together
 
 
 def start_together(url: str, versions: list[str]) -> list[Any]:
     """What came of `start()` in a process for each of these versions: None, or its error."""
-    context = processes()
-    barrier = context.Barrier(len(versions))
-    pipes, children = [], []
-    for version in versions:
-        ours, theirs = context.Pipe()
-        child = context.Process(target=start, args=(url, version, barrier, theirs))
-        child.start()
-        theirs.close()
-        pipes.append(ours)
-        children.append(child)
-    answers = []
-    for pipe, child in zip(pipes, children, strict=True):
-        assert pipe.poll(PATIENCE), "a process does not answer"
-        answers.append(pipe.recv())
-        pipe.close()
-        child.join(PATIENCE)
-        child.close()
-    return answers
+    return together(start, [(url, version) for version in versions])
 
 
 def start(url: str, version: str, barrier: Barrier, answer: Pipe) -> None:

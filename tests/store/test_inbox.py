@@ -9,9 +9,8 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from clarion.preference import Preference
-from clarion.recipient import Recipient
-from clarion.store import inbox, people
+from clarion.edit import Edit
+from clarion.store import inbox, roster
 from clarion.store.database import Database
 from clarion.store.schema import notifications
 from tests.store.make import person, queued, told
@@ -118,7 +117,7 @@ def test_a_page_that_begins_at_a_foreign_id_still_holds_only_one_s_own(db: Datab
 
 def test_what_is_suppressed_or_withdrawn_is_not_there(db: Database) -> None:
     def write(conn: Connection) -> None:
-        people.upsert(conn, "default", [Recipient(id="off", enabled=False)])
+        roster.write(conn, "default", [Edit(recipient="off", own={"enabled": False})], create=True)
         told(conn, "off", "nobody")
 
     db.run(write)
@@ -150,7 +149,8 @@ def test_reading_touches_no_delivery(db: Database) -> None:
 def test_who_has_no_address_has_an_inbox(db: Database) -> None:
     def write(conn: Connection) -> None:
         person(conn, "dora", addresses=())
-        people.set_preferences(conn, "default", "dora", [Preference(scope="*", enabled=True)])
+        said = Edit(recipient="dora", preferences={("*", "*"): {"enabled": True}})
+        roster.write(conn, "default", [said], create=True)
         told(conn, "dora")
 
     db.run(write)

@@ -1,4 +1,4 @@
-"""Claiming and settling deliveries: fair, fenced, never two at once, and nothing lost with its lease."""
+"""Claiming deliveries: fair, never two at once, and nothing lost with its lease."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from clarion.delivery import LOSSES_ALLOWED, Outcome, Result, given_back, not_sent, sent
-from clarion.errors import Gone, Reject, Retry
-from clarion.policy import Retries
-from clarion.store import queue
+from clarion.delivery import LOSSES_ALLOWED, Claim, Outcome, Result, sent
+from clarion.store import outcomes, queue
 from clarion.store.database import Database
-from clarion.store.queue import Claim, Settlement
-from clarion.store.schema import addresses
+from clarion.store.outcomes import Settlement
 from tests.store.claimants import side_by_side
 from tests.store.make import CHANNEL, delivery_ids, history, keys, person, queued, told
 
@@ -61,7 +58,7 @@ def test_another_channel_s_are_left_alone(db: Database, one: UUID) -> None:
 def test_what_is_not_due_waits(db: Database, one: UUID, travel: Travel) -> None:
     (held,) = db.run(claim)
     db.run(
-        lambda conn: queue.settle(conn, [Settlement(held, Outcome(result=Result.RETRY, wait=60 * SECOND))])
+        lambda conn: outcomes.settle(conn, [Settlement(held, Outcome(result=Result.RETRY, wait=60 * SECOND))])
     )
     travel(59 * SECOND)
     assert db.run(claim) == []
@@ -153,118 +150,6 @@ def test_a_claim_does_not_wait_for_another(db: Database) -> None:
         assert not keys(mine) & keys(others)
 
 
-# ── Settling ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_sent_is_the_end(db: Database, one: UUID) -> None:
-    (held,) = db.run(claim)
-    assert db.run(lambda conn: queue.settle(conn, [Settlement(held, sent("receipt", SECOND))])) == set()
-    assert db.read(queued) == {}
-    assert db.read(lambda conn: history(conn, one)) == [("sent", True, None)]
-
-
-def test_a_retry_waits_and_counts(db: Database, one: UUID, travel: Travel) -> None:
-    (held,) = db.run(claim)
-    outcome = not_sent(Retry("busy"), attempt=1, claim=1, retries=Retries((10 * SECOND,), jitter=0))
-    db.run(lambda conn: queue.settle(conn, [Settlement(held, outcome)]))
-    row = db.read(queued)[one]
-    assert (row.attempts, row.losses, row.lease_until) == (1, 0, None)
-    travel(11 * SECOND)
-    (again,) = db.run(claim)
-    assert (again.attempts, again.fence) == (1, 2)
-
-
-def test_what_is_given_back_costs_nothing_and_is_due_at_once(db: Database, one: UUID) -> None:
-    (held,) = db.run(claim)
-    db.run(lambda conn: queue.settle(conn, [Settlement(held, given_back())]))
-    (again,) = db.run(claim)
-    assert (again.delivery_id, again.attempts, again.losses) == (one, 0, 0)
-
-
-def test_a_dead_address_is_dead_for_all(db: Database, one: UUID) -> None:
-    (held,) = db.run(claim)
-    address = db.read(lambda conn: conn.execute(sa.select(addresses)).one())
-    outcome = not_sent(Gone("550", "no such user"), attempt=1, claim=1, retries=Retries())
-    db.run(lambda conn: queue.settle(conn, [Settlement(held, outcome, address.id)]))
-    address = db.read(lambda conn: conn.execute(sa.select(addresses)).one())
-    assert address.gone_at is not None
-    assert address.gone_reason == "no such user"
-    assert db.read(lambda conn: history(conn, one)) == [("failed", True, "550")]
-
-
-def test_a_batch_of_all_outcomes_is_settled_together(db: Database) -> None:
-    def write(conn: Connection) -> None:
-        for n in range(30):
-            person(conn, f"r{n}")
-        told(conn, *(f"r{n}" for n in range(30)))
-
-    db.run(write)
-    claims = db.run(claim)
-    retries = Retries((10 * SECOND,))
-    outcomes = [
-        sent(None, SECOND),
-        not_sent(Reject("552"), attempt=1, claim=1, retries=retries),
-        not_sent(Retry("busy"), attempt=1, claim=1, retries=retries),
-    ]
-    batch = [Settlement(claim, outcomes[n % 3]) for n, claim in enumerate(claims)]
-    assert db.run(lambda conn: queue.settle(conn, batch)) == set()
-    left = db.read(queued)
-    assert set(left) == keys([s.claim for s in batch if not s.outcome.final])
-    for s in batch:
-        ((result, final, _),) = db.read(lambda conn, s=s: history(conn, s.claim.delivery_id))
-        assert (result, final) == (s.outcome.result, s.outcome.final)
-
-
-def test_a_late_settle_changes_nothing_and_is_reported(db: Database, one: UUID, travel: Travel) -> None:
-    (frozen,) = db.run(claim)
-    travel(LEASE + SECOND)
-    assert db.run(claim) == []  # it is put to rest, its loss counted
-    travel(5 * SECOND)
-    alone = db.run(lambda conn: queue.claim_one_lost(conn, CHANNEL, lease=LEASE))
-    assert alone is not None
-    assert alone.fence > frozen.fence
-    before = db.read(queued)
-    for late in (
-        sent("late", SECOND),
-        given_back(),
-        not_sent(Retry("x"), attempt=1, claim=1, retries=Retries()),
-    ):
-        lost = db.run(lambda conn, late=late: queue.settle(conn, [Settlement(frozen, late)]))
-        assert lost == {("default", one)}
-        assert db.read(queued) == before
-        assert db.read(lambda conn: history(conn, one)) == [("lost", False, "lease_lost")]
-    assert db.run(lambda conn: queue.settle(conn, [Settlement(alone, sent("r", SECOND))])) == set()
-    assert db.read(lambda conn: history(conn, one)) == [("lost", False, "lease_lost"), ("sent", True, None)]
-    assert db.run(lambda conn: queue.settle(conn, [Settlement(alone, sent("again", SECOND))])) == {
-        ("default", one)
-    }
-
-
-def test_a_late_settle_that_nobody_overtook_still_counts(db: Database, one: UUID, travel: Travel) -> None:
-    (held,) = db.run(claim)
-    travel(10 * LEASE)
-    assert db.run(lambda conn: queue.settle(conn, [Settlement(held, sent("r", SECOND))])) == set()
-    assert db.read(lambda conn: history(conn, one)) == [("sent", True, None)]
-
-
-def test_one_stale_settlement_spoils_no_batch(db: Database, one: UUID, travel: Travel) -> None:
-    (frozen,) = db.run(claim)
-    travel(LEASE + SECOND)
-    db.run(claim)
-
-    def write(conn: Connection) -> UUID:
-        person(conn, "carol")
-        (id,) = delivery_ids(conn, told(conn, "carol"))
-        return id
-
-    fresh = db.run(write)
-    (mine,) = db.run(claim)
-    batch = [Settlement(frozen, sent(None, SECOND)), Settlement(mine, sent(None, SECOND))]
-    assert db.run(lambda conn: queue.settle(conn, batch)) == {("default", one)}
-    assert set(db.read(queued)) == {one}
-    assert db.read(lambda conn: history(conn, fresh)) == [("sent", True, None)]
-
-
 # ── Lost leases ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -316,7 +201,7 @@ def test_a_lost_delivery_that_is_sent_in_the_end_is_sent(db: Database, one: UUID
     travel(2 * SECOND)
     alone = db.run(lambda conn: queue.claim_one_lost(conn, CHANNEL, lease=LEASE))
     assert alone is not None
-    db.run(lambda conn: queue.settle(conn, [Settlement(alone, sent(None, SECOND))]))
+    db.run(lambda conn: outcomes.settle(conn, [Settlement(alone, sent(None, SECOND))]))
     assert db.read(queued) == {}
     assert [result for result, *_ in db.read(lambda conn: history(conn, one))] == ["lost", "sent"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from clarion import Clarion, ConfigError, Console, NotMigrated, Policy
+from clarion import Clarion, ConfigError, Console, Cooldown, Escalation, NotMigrated, Policy, Severity
 from clarion.store import registry
 from clarion.store.registry import sortable
 from clarion.store.schema import event_types, type_channels
@@ -59,7 +59,14 @@ def test_everything_declared_can_be_read_from_outside(app: Make) -> None:
         unless_read=True,
         max_age=2,
         access=may_know,
-        policy=Policy(tell_actor=True),
+        policy=Policy(
+            tell_actor=True,
+            cooldown=Cooldown(minutes=15, key="thread", channels=["email"], exempt="urgent"),
+            escalation=(
+                Escalation(repeats=3),
+                Escalation(after=timedelta(hours=1), severity=Severity.URGENT),
+            ),
+        ),
     )
     def audience(_event: object, _app: object) -> Any:
         yield "direct", ["bob"]
@@ -75,6 +82,21 @@ def test_everything_declared_can_be_read_from_outside(app: Make) -> None:
         "resolver": True,
         "tell_actor": True,
         "retry_waits_seconds": [5.0, 30.0, 300.0, 1800.0, 7200.0, 21600.0, 43200.0],
+        "cooldown": {
+            "limit": 1,
+            "window_seconds": 900.0,
+            "key": ["thread"],
+            "channels": ["email"],
+            "charge": "notification",
+            "overflow": "suppress",
+            "exempt": "urgent",
+        },
+        "throttle": None,
+        "escalation": [
+            {"repeats": 3, "after_seconds": None, "severity": None, "renotify": True},
+            {"repeats": None, "after_seconds": 3600.0, "severity": "urgent", "renotify": True},
+        ],
+        "looks_back_seconds": 3600.0,
     }
     assert one.database.read(lambda conn: registry.has_resolver(conn, "cl.x"))
     assert not one.database.read(lambda conn: registry.has_resolver(conn, "cl.unknown"))

@@ -69,7 +69,7 @@ def acme(database_url: str) -> Iterator[Callable[[str], Clarion]]:
 
         clarion.start()
         for id in ("alice", "bob", "carol", "dave", "erin"):
-            clarion.upsert_recipient(id, name=id.title(), addresses={"email": f"{id}@acme.test"})
+            clarion.recipients.upsert(id, name=id.title(), addresses={"email": f"{id}@acme.test"})
         return clarion
 
     yield application
@@ -96,7 +96,7 @@ async def test_a_comment_reaches_author_reviewers_and_mentioned(
 ) -> None:
     url, kept = catcher
     clarion = acme(url)
-    clarion.set_preference("dave", "category:reviews", channels=["inbox"])
+    clarion.recipients.prefer("dave", "category:reviews", channels=["inbox"])
 
     host = sa.create_engine(clarion.database.url)
     with host.connect() as conn:

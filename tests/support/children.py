@@ -1,4 +1,5 @@
-"""Worker processes to kill. Each is forked from one that has imported everything, so that they begin at once.
+"""Processes of tests: workers to kill, and others that meet. Each is forked from one that has imported everything, so
+that fifty begin within a second.
 
 Fail points are set by wrapping in the child what is called there; nothing in Clarion knows of them.
 """
@@ -9,35 +10,44 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from clarion.channels.email import Email
-from clarion.store import notifications, queue, walks
+from clarion.store import conditions, outcomes, queue, walks
+from clarion.workers import attempting, deciding, filling
+from clarion.workers.claiming import Claiming
 from clarion.workers.fanout import FanOut
-from clarion.workers.sender import Sender
+from clarion.workers.replanning import Replanning
 from clarion.workers.settling import Settling
 from clarion.workers.walking import Walking
 from tests.support.acme import Plan, application
 
-_context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tests.support.children"])
+PATIENCE = 60.0
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(
+    ["tests.support.children", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "tests.emit.producers"]
+)
 
 FAIL_POINTS: dict[str, tuple[Any, str, str]] = {
     # name: (where, what is wrapped, when it kills)
     "claiming": (queue, "claim_due", "after"),  # not committed
-    "claimed": (Sender, "_claim", "after"),
-    "rendered": (Sender, "_render", "after"),
+    "claimed": (Claiming, "take", "after"),
+    "rendered": (attempting, "message_of", "after"),
     "sending": (Email, "send", "before"),
     "sent": (Email, "send", "after"),
-    "settling": (queue, "settle", "after"),  # not committed
+    "settling": (outcomes, "settle", "after"),  # not committed
     "settled": (Settling, "_settle", "after"),
+    "filling": (filling, "fill", "after"),  # not committed
+    "filled": (Replanning, "_fill", "after"),
     "event claimed": (FanOut, "_claim", "after"),
+    "admitting": (conditions, "admit", "after"),  # not committed
+    "admitted": (Walking, "_admitted", "after"),
     "resolving": (None, "", ""),  # in the application
-    "writing a page": (notifications, "write", "after"),  # not committed
+    "writing a page": (deciding, "write", "after"),  # not committed
     "between pages": (Walking, "_page", "after"),
     "finishing": (walks, "finish", "before"),
 }
@@ -93,7 +103,7 @@ def _wrap(wrapped: Any, when: str, hit: Callable[[], None]) -> Any:
 
 def _work(plan: Plan, ready: Any) -> None:
     logging.disable(logging.CRITICAL)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until the worker itself listens
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until the worker itself listens
     countdown = _Countdown(plan)
     _set(countdown)
     clarion = application(plan, countdown)
@@ -121,8 +131,8 @@ class Children:
         return process
 
     def _start(self, plan: Plan) -> tuple[BaseProcess, Any]:
-        ready = _context.Event()
-        process = _context.Process(target=_work, args=(plan, ready))
+        ready = CONTEXT.Event()
+        process = CONTEXT.Process(target=_work, args=(plan, ready))
         process.start()
         self._all.append(process)
         self._ready.append(ready)
@@ -158,3 +168,24 @@ def children() -> Iterator[Children]:
         yield all_
     finally:
         all_.end()
+
+
+def together(target: Callable[..., None], of: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What processes answer, in order, one for each of these: it calls `target(*arguments, barrier, answer)`."""
+    barrier = CONTEXT.Barrier(len(of))
+    pipes, processes = [], []
+    for arguments in of:
+        ours, theirs = CONTEXT.Pipe()
+        process = CONTEXT.Process(target=target, args=(*arguments, barrier, theirs))
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    answers = []
+    for pipe, process in zip(pipes, processes, strict=True):
+        assert pipe.poll(PATIENCE), "a process does not answer"
+        answers.append(pipe.recv())
+        pipe.close()
+        process.join(PATIENCE)
+        process.close()
+    return answers

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 PATIENCE = 180.0
 
@@ -29,8 +30,12 @@ def clarion(
 
 
 def start(
-    *arguments: str, cwd: Path | None = None, env: Mapping[str, str] | None = None
+    *arguments: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    err: IO[str] | int = subprocess.PIPE,
 ) -> subprocess.Popen[str]:
+    """A process that runs on. `err`: a file for what may be too much for a pipe, or is read meanwhile."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLARION_")}
     return subprocess.Popen(
         [sys.executable, "-m", "clarion", *arguments],
@@ -38,6 +43,6 @@ def start(
         env={**inherited, "COLUMNS": "120", **(env or {})},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=err,
         text=True,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -13,10 +13,12 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from clarion import Clarion
+from clarion import Clarion, clock
+from clarion.edit import Edit
 from clarion.message import Message
 from clarion.recipient import Address
-from clarion.store.schema import deliveries, events, notifications, outcomes, queue
+from clarion.store import roster, rows
+from clarion.store.schema import deliveries, events, notifications, outcomes, queue, slots, subscriptions
 from clarion.workers.wiring import Limits
 from clarion.workers.worker import Worker
 
@@ -105,24 +107,23 @@ def emit_many(clarion: Clarion, batch: list[tuple[str, Any]]) -> list[UUID]:
 def people(clarion: Clarion, *ids: str, channel: str = "wire") -> list[str]:
     """Recipients with an address each."""
     for id in ids:
-        clarion.upsert_recipient(id, name=id.title(), addresses={channel: f"{id}@a.test"})
+        clarion.recipients.upsert(id, name=id.title(), addresses={channel: f"{id}@a.test"})
     return list(ids)
 
 
 def crowd(clarion: Clarion, number: int, *, channel: str = "wire", prefix: str = "p") -> list[str]:
-    """Many recipients with an address each, written at once."""
-    from clarion.recipient import Recipient
-    from clarion.store import people as store
-
+    """Many recipients with an address each."""
     ids = [f"{prefix}{n:05}" for n in range(number)]
-
-    def write(conn: sa.Connection) -> None:
-        store.upsert(conn, "default", [Recipient(id=id) for id in ids])
-        for id in ids:
-            store.set_addresses(conn, "default", id, [Address(channel, f"{id}@a.test")])
-
-    clarion.database.run(write)
+    edits = [Edit(recipient=id, addresses=(Address(channel, f"{id}@a.test"),)) for id in ids]
+    clarion.database.run(lambda conn: roster.write(conn, "default", edits, create=True))
     return ids
+
+
+def subscribed(conn: sa.Connection, topic: str, ids: Iterable[str]) -> None:
+    """Subscribe these to a topic, whether they have rows of their own or not."""
+    now = clock.now()
+    new = [("default", topic, id, now) for id in ids]
+    rows.write(conn, subscriptions, ("tenant", "topic", "recipient", "created_at"), new, key=("tenant", "topic", "recipient"))  # fmt: skip
 
 
 def count(clarion: Clarion, table: sa.Table, *conditions: Any) -> int:
@@ -133,6 +134,16 @@ def count(clarion: Clarion, table: sa.Table, *conditions: Any) -> int:
 def done(clarion: Clarion) -> bool:
     """Whether every event is walked and every delivery has come to its end."""
     return not count(clarion, events, events.c.due_at.is_not(None)) and not count(clarion, queue)
+
+
+def settled(clarion: Clarion) -> bool:
+    """`done`, and nobody waits for a slot that is free; in one statement, for one may turn into the other."""
+    left = sa.or_(
+        sa.exists().where(events.c.due_at.is_not(None)),
+        sa.exists().where(slots.c.freed_at.is_not(None)),
+        sa.exists().where(queue.c.claims >= 0),
+    )
+    return not clarion.database.read(lambda conn: conn.execute(sa.select(left)).scalar_one())
 
 
 def results(clarion: Clarion, *, final: bool = True) -> Counter[str]:

@@ -62,27 +62,27 @@ async def planned(make: Make, doors: Doors, type: str, **fields: Any) -> tuple[C
 
 
 def forget(clarion: Clarion) -> None:
-    clarion.upsert_recipient("bob", addresses={})
+    clarion.recipients.upsert("bob", addresses={})
 
 
 def move(clarion: Clarion) -> None:
-    clarion.upsert_recipient("bob", addresses={"wire": "new@a.test"})
+    clarion.recipients.upsert("bob", addresses={"wire": "new@a.test"})
 
 
 def deactivate(clarion: Clarion) -> None:
-    clarion.upsert_recipient("bob", active=False)
+    clarion.recipients.upsert("bob", active=False)
 
 
 def silence(clarion: Clarion) -> None:
-    clarion.set_preference("bob", "category:general", channels=["inbox"])
+    clarion.recipients.prefer("bob", "category:general", channels=["inbox"])
 
 
 def refuse(clarion: Clarion) -> None:
-    clarion.upsert_recipient("bob", enabled=False)
+    clarion.recipients.upsert("bob", enabled=False)
 
 
 def raise_threshold(clarion: Clarion) -> None:
-    clarion.set_preference("bob", "*", channel="wire", min_severity="urgent")
+    clarion.recipients.prefer("bob", "*", channel="wire", min_severity="urgent")
 
 
 def withdraw(clarion: Clarion) -> None:
@@ -229,15 +229,15 @@ async def test_a_channel_asked_for_beyond_the_types_own_and_no_longer(make: Make
     wire, extra = Wire(), Wire(name="extra")
     clarion, deciding = make(wire, extra), make()
     clarion.start()
-    clarion.upsert_recipient("bob", addresses={"extra": "x"})
+    clarion.recipients.upsert("bob", addresses={"extra": "x"})
     # Another process's channel is known there by a type's declaration.
     for application in (clarion, deciding):
         application.type("other", channels=["extra"])
-    clarion.set_preference("bob", "*", channels=["extra"])
+    clarion.recipients.prefer("bob", "*", channels=["extra"])
     event = emit(clarion, "note", to=["bob"])
     async with working(deciding):
         await until(lambda: count(clarion, queue) == 1)
-    clarion.set_preference("bob", "*")
+    clarion.recipients.prefer("bob", "*", channels=None)
     async with working(clarion):
         await until(lambda: done(clarion))
     assert ends(clarion, event, "bob", "extra") == ("suppressed", "consent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
@@ -13,9 +14,19 @@ import pytest
 import sqlalchemy as sa
 
 from clarion import Address, Clarion, Event, Policy, Retries
-from clarion.store import people as store
 from clarion.store.schema import events, notifications
-from tests.support.working import Wire, count, done, emit, emit_many, gate, people, until, working
+from tests.support.working import (
+    Wire,
+    count,
+    done,
+    emit,
+    emit_many,
+    gate,
+    people,
+    subscribed,
+    until,
+    working,
+)
 from tests.workers.conftest import SOON, Make
 
 pytestmark = pytest.mark.anyio
@@ -35,8 +46,7 @@ def follow(clarion: Clarion, topic: str, number: int, prefix: str = "p") -> list
     ids = [f"{prefix}{n:05}" for n in range(number)]
 
     def write(conn: sa.Connection) -> None:
-        for id in ids:
-            store.subscribe(conn, "default", id, [topic])
+        subscribed(conn, topic, ids)
 
     clarion.database.run(write)
     return ids
@@ -74,8 +84,8 @@ async def test_everybody_in_the_audience_has_a_decision(make: Make, wire: Wire) 
     clarion = make(wire)
     clarion.type("own", channels=["inbox"], policy=Policy(tell_actor=True))
     people(clarion, "alice", "bob")
-    clarion.upsert_recipient("gone", active=False, addresses={"wire": "g@a.test"})
-    clarion.upsert_recipient("mute")
+    clarion.recipients.upsert("gone", active=False, addresses={"wire": "g@a.test"})
+    clarion.recipients.upsert("mute")
     to = ["alice", "bob", "gone", "mute", "nobody", Address("wire", "new@x.test")]
     event, own = emit_many(
         clarion, [("note", {"actor": "alice", "to": to}), ("own", {"actor": "alice", "to": ["alice"]})]
@@ -123,7 +133,7 @@ async def test_an_event_is_resumed_where_it_was_given_back(make: Make) -> None:
     had = len(first.status(event))
     assert had < 1500
     cursor = first.database.read(lambda conn: conn.execute(sa.select(events.c.cursor)).scalar())
-    assert cursor == f"p{had - 1:05}"
+    assert json.loads(cursor) == {"topic everything": f"p{had - 1:05}"}
     async with working(second):
         await until(lambda: done(second))
     assert len(second.status(event)) == 1500
@@ -176,7 +186,7 @@ class Resolvers:
 async def test_a_hanging_resolver_ends_failed_and_delays_nobody(make: Make) -> None:
     app = Resolvers()
     clarion = app.declare(make(application=timedelta(milliseconds=500)))
-    clarion.upsert_recipient("bob")
+    clarion.recipients.upsert("bob")
     hanging = emit_many(clarion, [("hanging", {"to": ["bob"], "data": {"n": n}}) for n in range(25)])
     async with working(clarion):
         await until(lambda: app.calls["hanging"] >= 10)
@@ -194,7 +204,7 @@ async def test_a_hanging_resolver_ends_failed_and_delays_nobody(make: Make) -> N
 async def test_a_hanging_resolver_does_not_keep_a_worker_from_stopping(make: Make) -> None:
     app = Resolvers()
     clarion = app.declare(make())
-    clarion.upsert_recipient("bob")
+    clarion.recipients.upsert("bob")
     event = emit(clarion, "hanging")
     async with working(clarion):
         await until(lambda: app.calls["hanging"])
@@ -210,7 +220,7 @@ async def test_a_hanging_resolver_does_not_keep_a_worker_from_stopping(make: Mak
 async def test_a_raising_resolver_fails_with_its_reason_and_its_neighbours_arrive(make: Make) -> None:
     app = Resolvers()
     clarion = app.declare(make())
-    clarion.upsert_recipient("bob")
+    clarion.recipients.upsert("bob")
     batch: list[tuple[str, Any]] = [
         ("raising", {"data": {"team": "x"}}),
         ("plainly", {}),
@@ -229,7 +239,7 @@ async def test_a_raising_resolver_fails_with_its_reason_and_its_neighbours_arriv
     ("yields", "why"),
     [
         ([("direct", "bob")], "yield (reason, list of recipient ids)"),
-        ([("direct", [7])], "recipients are ids (text) or Address"),
+        ([("direct", [7])], "recipients are ids (text), Address or groups"),
         (["bob"], "yield (reason, list of recipient ids)"),
         (SystemExit(3), "SystemExit: 3"),
         (StopIteration("odd"), "StopIteration: odd"),
@@ -289,8 +299,8 @@ async def test_small_events_share_a_transaction_and_a_poisoned_one_goes_alone(ma
     clarion = make()
     clarion.type("poisoned", channels=["inbox"], policy=Policy(retries=Retries(())))
     people(clarion, "bob")
-    clarion.upsert_recipient("cursed")
-    clarion.set_preference("cursed", "*", min_severity="info")
+    clarion.recipients.upsert("cursed")
+    clarion.recipients.prefer("cursed", "*", min_severity="info")
     good = emit_many(clarion, [("note", {"to": ["bob"], "data": {"n": n}}) for n in range(10)])
     async with working(clarion):
         await until(lambda: done(clarion))
@@ -314,7 +324,7 @@ async def test_nothing_is_decided_before_it_is_due(make: Make, travel: Any) -> N
     from datetime import UTC, datetime
 
     clarion = make()
-    clarion.upsert_recipient("bob")
+    clarion.recipients.upsert("bob")
     event = emit(clarion, "note", to=["bob"], at=datetime.now(UTC) + timedelta(hours=1))
     async with working(clarion):
         now = emit(clarion, "note", to=["bob"])

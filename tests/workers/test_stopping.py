@@ -18,11 +18,13 @@ import pytest
 import sqlalchemy as sa
 
 from clarion import Clarion
+from clarion.store.schema import events
 from clarion.workers.loop import Bell, keep
 from tests.support.acme import Plan, application, sends
 from tests.support.children import Children, stop
 from tests.support.postgres import FAST, Postgres
 from tests.support.working import (
+    PATIENCE,
     Wire,
     await_true,
     crowd,
@@ -81,6 +83,44 @@ def test_sigterm_under_load(
     assert set(Counter(note["id"] for note in sends(wire)).values()) == {1}
     every = results(clarion, final=False)
     assert (every.pop("sent"), set(every)) == (150, {"given_back"})
+
+
+def test_rolling_restarts(
+    clarion: Clarion, plan: Callable[..., Plan], started: Children, tmp_path: Path
+) -> None:
+    """Two of three workers at a time, 24 in all: none lost, none twice, and no attempt spent in vain."""
+    wire, number = tmp_path / "wire", 100
+    who = crowd(clarion, number)
+    settings = plan(takes=0.02, concurrency=4, batch=20, page=30, grace=timedelta(seconds=PATIENCE))
+    running = [started.start(settings) for _ in range(3)]
+    emitted = 0
+    for _ in range(12):
+        had = len(sends(wire))
+        while emitted * number < had + 3 * number:  # enough to be at work all the time
+            emit(clarion, "wired", to=who)
+            emitted += 1
+        await_true(lambda had=had: len(sends(wire)) >= had + 20)
+        for worker in (leaving := running[:2]):
+            assert worker.pid is not None
+            os.kill(worker.pid, signal.SIGTERM)
+        running = [running[2], *(started.start(settings) for _ in leaving)]
+        for worker in leaving:
+            worker.join(PATIENCE)
+            assert worker.exitcode == 0
+    await_true(lambda: done(clarion))
+    for worker in running:
+        stop(worker)
+    times = Counter(note["id"] for note in sends(wire, "begun"))
+    assert len(times) == emitted * number
+    assert set(times.values()) == {1}
+    every = results(clarion, final=False)
+    assert every.pop("sent") == emitted * number
+    assert set(every) == {"given_back"}
+    losses = clarion.database.read(
+        lambda conn: conn.execute(sa.select(sa.func.sum(events.c.losses))).scalar()
+    )
+    assert losses == 0, "walks were given back, too"
+    no_duplicates(clarion)
 
 
 def test_grace_is_bounded(
@@ -216,6 +256,9 @@ async def test_an_idle_worker_asks_seldom(make: Make, wire: Wire) -> None:
     async with working(clarion):
         await until(lambda: results(clarion)["sent"] == 1)
         sa.event.listen(clarion.database.engine, "commit", lambda _conn: commits.append(1))
+        began = time.monotonic()
         await asyncio.sleep(1)
-        idle = len(commits)
-    assert idle <= 2 * 10 + 6, "two loops, ten times a second, and a look for lost ones"
+        idle, seconds = len(commits), time.monotonic() - began
+    assert idle <= 40 * seconds, (
+        "two loops, ten times a second, and the others less often; one that runs hot, hundreds"
+    )

@@ -18,7 +18,7 @@ from clarion.store.schema import events, outcomes
 from tests.support.acme import Plan, application
 from tests.support.children import Children, stop
 from tests.support.working import await_true, crowd, done, emit_many, no_duplicates, results
-from tests.workers.test_killed import sent_ids
+from tests.workers.test_killed import ids_on_the_wire
 
 
 def test_an_audience_that_kills_the_process_ends_failed_and_its_neighbours_arrive(
@@ -27,7 +27,7 @@ def test_an_audience_that_kills_the_process_ends_failed_and_its_neighbours_arriv
     short = {"lease": timedelta(seconds=1)}
     clarion = application(Plan(database=database_url))
     clarion.start()
-    clarion.upsert_recipient("p00000")
+    clarion.recipients.upsert("p00000")
     batch: list[tuple[str, Any]] = [("slowly", {"data": {"n": n}}) for n in range(4)]
     *slow, deadly = emit_many(clarion, [*batch, ("deadly", {})])
     deaths = 0
@@ -81,7 +81,7 @@ def test_a_storm_of_kills(
         stop(worker)
 
     mails_ = Counter(mail.message_id for mail in received(kept))
-    assert set(mails_) == sent_ids(mailing)
+    assert set(mails_) == ids_on_the_wire(mailing)
     assert len(mails_) == number
     assert results(mailing) == {"sent": number}
     no_duplicates(mailing)

@@ -87,6 +87,11 @@ class Email:
             raise Reject("invalid_content", str(error)) from None
         return await self._pool.deliver(self._sender.mailbox, to, whole)
 
+    async def check(self) -> str:
+        """Connects, greets, does TLS and logs in, and sends nothing: what was reached. Raises `Down`."""
+        await self._pool.check()
+        return str(self._pool.server)
+
     async def close(self) -> None:
         """Says goodbye to the server. May be called more than once."""
         await self._pool.close()

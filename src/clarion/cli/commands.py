@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clarion.cli import emit, explain, migrate, work
+from clarion.cli import addresses, doctor, emit, explain, migrate, pauses, prune, replay, work
 
 
 def version(wanted: bool) -> None:
@@ -34,3 +34,13 @@ app.command(epilog=migrate.EXAMPLE)(migrate.migrate)
 app.command(epilog=work.EXAMPLE)(work.work)
 app.command(epilog=emit.EXAMPLE)(emit.emit)
 app.command(epilog=explain.EXAMPLE)(explain.explain)
+app.command(epilog=replay.EXAMPLE)(replay.replay)
+app.command(epilog=prune.EXAMPLE)(prune.prune)
+of_addresses = typer.Typer(invoke_without_command=True, subcommand_metavar="[revive ID]")
+of_addresses.callback(epilog=addresses.EXAMPLE)(addresses.addresses)
+of_addresses.command(epilog=addresses.REVIVE_EXAMPLE)(addresses.revive)
+app.add_typer(of_addresses, name="addresses")
+app.command(epilog=pauses.EXAMPLE)(pauses.pauses)
+app.command(epilog=pauses.PAUSE_EXAMPLE)(pauses.pause)
+app.command(epilog=pauses.RESUME_EXAMPLE)(pauses.resume)
+app.command(epilog=doctor.EXAMPLE)(doctor.doctor)

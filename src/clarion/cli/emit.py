@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from clarion.cli.finding import (
     find,
 )
 from clarion.cli.printing import console, print_json
+from clarion.cli.times import instant
 from clarion.event import DEFAULT_TENANT, EventFields
 
 EXAMPLE = (
@@ -90,8 +90,8 @@ def emit(
         channels=channel or None,
         data=_data(data),
         url=url,
-        at=_instant("--at", at),
-        expires_at=_instant("--expires-at", expires_at),
+        at=instant("--at", at),
+        expires_at=instant("--expires-at", expires_at),
         correlation_id=correlation_id,
     )
     found = find(context, app, database, types, smtp, sender)
@@ -148,15 +148,3 @@ def _data(given: str | None) -> dict[str, Any]:
     if not isinstance(data, dict):
         misused(f'--data must be an object such as {{"title": "…"}}, got {text[:40]!r}')
     return data
-
-
-def _instant(option: str, given: str | None) -> datetime | None:
-    if given is None:
-        return None
-    try:
-        at = datetime.fromisoformat(given)
-    except ValueError as error:
-        misused(f"{option} {given!r}: {error}")
-    if at.tzinfo is None:
-        misused(f"{option} {given!r} lacks its offset from UTC; write {given}Z, or {given}+02:00")
-    return at

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from clarion.app import Clarion
     from clarion.event import Event
-    from clarion.explanation import DeliveryRecord, Explanation, Progress
+    from clarion.explanation import ChannelWhy, DeliveryRecord, Explanation, Progress
+    from clarion.own import Own, OwnChannel
+    from clarion.store.counts import Counts
     from clarion.store.records import Told
 
 EXAMPLE = "Example: clarion explain 0197a6f0-5c1e-7f5a-9d0c-8a4e2f6b1c3d bob --database sqlite:///app.db"
@@ -29,23 +31,33 @@ def explain(
     recipient: Annotated[
         str | None, typer.Argument(metavar="[RECIPIENT]", help="Without one: everybody who was decided on.")
     ] = None,
+    own: Annotated[
+        bool,
+        typer.Option("--own", help="What the recipient may read, with the one change that would stop it."),
+    ] = False,
     tenant: TenantOption = DEFAULT_TENANT,
     app: AppOption = None,
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say why somebody was told of an event or was not, by which channel, and what became of it."""
+    if own and recipient is None:
+        raise typer.BadParameter("whose own? name the recipient", param_hint="--own")
     found = find_existing(context, app, database)
     about, progress = _event(found, tenant, event)
     if recipient is None:
-        told = found.status(about.id, tenant=tenant)
+        told, counted = found.status(about.id, tenant=tenant), found.counts(about.id, tenant=tenant)
         if as_json:
-            print_json(overview_json(about, progress, told))
+            print_json({**overview_json(about, progress, told), "counts": asdict(counted)})
         else:
-            console().print(*overview(about, progress, told), sep="\n")
+            console().print(*overview(about, progress, told, counted), sep="\n")
     else:
         why = found.why(about.id, recipient, tenant=tenant)
-        if as_json:
+        if own and as_json:
+            print_json(asdict(why.own()))
+        elif own:
+            console().print(*own_view(why.own()), sep="\n")
+        elif as_json:
             print_json(explanation_json(why))
         else:
             console().print(*explanation(why), sep="\n")
@@ -75,23 +87,47 @@ def _event(found: Clarion, tenant: str, named: str) -> tuple[Event, Progress]:
 # ── Everybody ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def overview(event: Event, progress: Progress, told: list[Told]) -> list[RenderableType]:
-    """The event, and a row for everybody who was decided on."""
+def overview(event: Event, progress: Progress, told: list[Told], counted: Counts) -> list[RenderableType]:
+    """The event, how it stands in numbers, and a row for everybody who was decided on."""
     from clarion import gates
 
-    rows = table("recipient", "reason", "told by", "stopped by")
+    rows = table("recipient", "reason", "told by", "gates", "")
     for one in told:
         via = (["inbox"] if one.visible else []) + [
             f"{channel} {instant(at)}" for channel, at in sorted(one.sent_at.items())
         ]
-        via += [f"{channel} ({state})" for channel, state in sorted(one.unsent.items())]
+        via += [_unsent(one, channel) for channel in sorted(one.unsent)]
         rows.add_row(
-            plain(one.recipient), plain(one.reason), ", ".join(via), ", ".join(gates.names_in(one.gates))
+            plain(one.recipient),
+            plain(one.reason),
+            ", ".join(via),
+            ", ".join(gates.names_in(one.gates)),
+            "" if one.decided_at is None else f"decided again {instant(one.decided_at)}",
         )
-    return [*_heading(event), _how_far(progress, len(told)), *([rows] if told else [])]
+    return [
+        *_heading(event),
+        _how_far(progress, len(told)),
+        *_taken_back(progress),
+        *([f"{counted}."] if told else []),
+        *([rows] if told else []),
+    ]
+
+
+def _unsent(one: Told, channel: str) -> str:
+    """How a delivery stands: `email (waiting until 2025-06-01T10:00:00Z)`."""
+    state = one.unsent[channel]
+    due = one.due_at.get(channel) if state == "waiting" else None
+    return f"{channel} ({state})" if due is None else f"{channel} ({state} until {instant(due)})"
+
+
+def _taken_back(progress: Progress) -> list[str]:
+    ends = {"Withdrawn": progress.withdrawn_at, "Resolved": progress.resolved_at}
+    return [f"{what} {instant(at)}." for what, at in ends.items() if at is not None]
 
 
 def _how_far(progress: Progress, decided: int) -> str:
+    if progress.repeat_of is not None:
+        return f"A repeat of an open condition: counted at event {progress.repeat_of}, told to nobody."
     if progress.failure is not None:
         return f"The audience could not be worked out: {plain(progress.failure)}"
     if progress.walked:
@@ -107,6 +143,9 @@ def overview_json(event: Event, progress: Progress, told: list[Told]) -> dict[st
         "event": _event_json(event),
         "decided_on_all": progress.walked,
         "failure": progress.failure,
+        "repeat_of": progress.repeat_of,
+        "withdrawn_at": progress.withdrawn_at,
+        "resolved_at": progress.resolved_at,
         "recipients": [
             {
                 "recipient": one.recipient,
@@ -114,6 +153,8 @@ def overview_json(event: Event, progress: Progress, told: list[Told]) -> dict[st
                 "inbox": one.visible,
                 "sent_at": one.sent_at,
                 "unsent": one.unsent,
+                "due_at": one.due_at,
+                "decided_at": one.decided_at,
                 "gates": gates.names_in(one.gates),
             }
             for one in told
@@ -131,15 +172,36 @@ def explanation(why: Explanation) -> list[RenderableType]:
     parts: list[RenderableType] = [*_heading(why.event), Text(f"{plain(why.sentence)}.", style="bold")]
     if why.reason is not None:
         parts.append(f"Asked were: {plain('; '.join(why.sources)) or 'nobody'}")
+    parts += [Text(f"{plain(note)}.", style="yellow") for note in why.notes]
     if why.channels:
         rows = table("channel", "", "gate", "why")
         for one in why.channels:
-            mark = Text("✓ told", style="green") if one.told else Text("✗ not told", style="yellow")
-            rows.add_row(one.channel, mark, one.gate or "", plain(one.sentence))
+            rows.add_row(one.channel, _mark(one), one.gate or "", plain(one.sentence))
         parts.append(rows)
     for delivery in why.deliveries:
         parts += _delivery(delivery)
     return parts
+
+
+def _mark(one: ChannelWhy | OwnChannel) -> RenderableType:
+    from rich.text import Text
+
+    if not one.told:
+        return Text("✗ not told", style="yellow")
+    if one.until is None:
+        return Text("✓ told", style="green")
+    return Text("… held", style="cyan")
+
+
+def own_view(view: Own) -> list[RenderableType]:
+    """What the recipient may read."""
+    from rich.text import Text
+
+    rows = table("channel", "", "why")
+    for one in view.channels:
+        rows.add_row(one.channel, _mark(one), plain(one.sentence))
+    heading = Text(f"{plain(view.sentence)}.", style="bold")
+    return [heading, *([rows] if view.channels else []), f"{plain(view.stop_sentence).rstrip('.')}."]
 
 
 def _delivery(one: DeliveryRecord) -> list[RenderableType]:
@@ -149,6 +211,9 @@ def _delivery(one: DeliveryRecord) -> list[RenderableType]:
     to = f"{one.channel} to {plain(one.address or '(an address that was removed)')}: "
     heading = Text(to).append(one.state, style="bold")
     id = Text(f"delivery {one.id}, which stands in the message's own id", style="dim")
+    if one.address_gone_at is not None:
+        since = f"the address is dead since {instant(one.address_gone_at)}"
+        id.append(f"\n{since}: clarion addresses revive {one.address_id}", style="yellow not dim")
     if not one.attempts:
         return [heading, id, f"  not tried yet, due {instant(one.due_at)}"]
     rows = table("attempt", "at", "result", "said", "took")
@@ -166,6 +231,10 @@ def explanation_json(why: Explanation) -> dict[str, Any]:
         "reason": why.reason,
         "sentence": why.sentence,
         "sources": list(why.sources),
+        "notes": list(why.notes),
+        "still_so": why.still_so,
+        "decided_at": why.decided_at,
+        "repeat_of": why.repeat_of,
         "channels": [asdict(one) for one in why.channels],
         "deliveries": [asdict(one) for one in why.deliveries],
     }

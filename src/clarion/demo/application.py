@@ -12,6 +12,7 @@ from datetime import timedelta
 from clarion.app import Clarion
 from clarion.channels.email import Email
 from clarion.demo.people import may_see, people
+from clarion.edit import PreferenceEdit
 from clarion.errors import ConfigError
 from clarion.event import Event
 from clarion.sources import github
@@ -73,7 +74,7 @@ def introduce(clarion: Clarion) -> None:
         addresses: dict[str, list[str]] = {}
         for address in person.addresses:
             addresses.setdefault(address.channel, []).append(address.value)
-        clarion.upsert_recipient(
+        clarion.recipients.upsert(
             who.id,
             name=who.name,
             locale=who.locale,
@@ -81,14 +82,16 @@ def introduce(clarion: Clarion) -> None:
             active=who.active,
             enabled=who.enabled,
             addresses=addresses,
+            preferences=[
+                PreferenceEdit(
+                    scope=said.scope,
+                    channel=said.channel,
+                    enabled=said.enabled,
+                    channels=said.channels,
+                    min_severity=said.min_severity,
+                    mode=said.mode,
+                )
+                for said in person.preferences
+            ],
         )
-        for said in person.preferences:
-            clarion.set_preference(
-                who.id,
-                said.scope,
-                channel=said.channel,
-                enabled=said.enabled,
-                channels=said.channels,
-                min_severity=said.min_severity,
-            )
-        clarion.subscribe(who.id, *person.topics)
+        clarion.recipients.subscribe(who.id, *person.topics)

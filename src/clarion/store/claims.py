@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,10 +21,11 @@ from sqlalchemy.engine import Connection, Row
 
 from clarion.delivery import LOSSES_ALLOWED, wait_after_loss
 from clarion.store import dialect
+from clarion.store.types import Instant
 
 LANES_A_VISIT = 256
 
-_LANES = """
+_VISITED = """
 WITH RECURSIVE lanes(lane, n) AS (
     SELECT min({lane}), 1 FROM {table} WHERE {within} AND {lane} > :after
     UNION ALL
@@ -31,9 +33,16 @@ WITH RECURSIVE lanes(lane, n) AS (
     FROM lanes WHERE lane IS NOT NULL AND n < :lanes
 )"""
 
-_CLAIM = (
-    _LANES
-    + """, picked AS {materialized} ({pick})
+_OPEN = "{visited}, open(lane) AS MATERIALIZED (SELECT lane FROM lanes WHERE lane IS NOT NULL AND {open})"
+
+_GIVEN = "WITH open(lane) AS MATERIALIZED ({given})"
+
+_LAST = "{visited} SELECT lane FROM lanes WHERE n = :lanes"
+
+_ALL = "{lanes} SELECT lane FROM open ORDER BY lane"
+
+_CLAIM = """
+{lanes}, picked AS MATERIALIZED ({pick})
 UPDATE {table} SET
     {fence} = {fence} + 1,
     losses = CASE WHEN lease_until IS NULL THEN losses ELSE losses + 1 END,
@@ -42,11 +51,8 @@ UPDATE {table} SET
 WHERE {at_picked}
 RETURNING {columns}
 """
-)
 
-_VISITED = "{lanes} SELECT lane FROM lanes WHERE n = :lanes"
-
-_DUE = """{within} AND {lane} = lanes.lane AND {level} AND due_at <= {now}
+_DUE = """{within} AND {lane} = open.lane AND {level} AND due_at <= {now}
             AND (lease_until IS NULL OR lease_until <= {now})"""
 
 
@@ -61,6 +67,7 @@ class Claimable:
     lost: str  # the condition of the index of rows that were
     levels: str = "(SELECT 0 AS level) AS levels"
     level: str = "1 = 1"
+    open: str = "1 = 1"  # whether {lane} may be claimed from
 
 
 def claim(
@@ -71,15 +78,37 @@ def claim(
     each: int,
     lease: timedelta,
     after: str = "",
+    lanes: Sequence[str] | None = None,
     **parameters: Any,
 ) -> Sequence[Row[Any]]:
-    """Up to `most` due rows, `each` of a lane, beginning behind the lane `after`.
+    """Up to `most` due rows, `each` of a lane, beginning behind the lane `after`; or of just these lanes, open or not.
 
     Rows returned with a `lease_until` are now ours, fenced by the counter they come with; those without one
     had lost their lease and rest now. Each row has `now` as well.
     """
     now, instant = dialect.now_text(conn)
-    name = conn.dialect.name
+    rows = conn.execute(
+        _statement(source, conn.dialect.name, now, given=lanes is not None),
+        {
+            "most": most,
+            "each": each,
+            **(
+                {"lanes": LANES_A_VISIT, "after": after}
+                if lanes is None
+                else {"given": dialect.members_value(conn, lanes)}
+            ),
+            "lease": dialect.span(conn, lease),
+            "rest": dialect.span(conn, wait_after_loss(1)),
+            **instant,
+            **parameters,
+        },
+    )
+    return rows.all()
+
+
+@cache
+def _statement(source: Claimable, name: str, now: str, *, given: bool) -> Any:
+    """The text with its columns' types, so that rows come back as from any other select."""
     words = {
         "table": source.table.name,
         "lane": source.lane,
@@ -92,37 +121,33 @@ def claim(
     due = _DUE.format(**words)
     statement = _CLAIM.format(
         **words,
+        lanes=_GIVEN.format(given=dialect.GIVEN[name]) if given else _open(source),
         pick=dialect.PICK[name].format(**words, due=due),
         at_picked=dialect.AT_PICKED[name],
-        materialized="MATERIALIZED",
         columns=", ".join(f'"{column.name}"' for column in source.table.c) + f", {now} AS now_",
     )
-    rows = conn.execute(
-        _typed(statement, source.table, conn),
-        {
-            "most": most,
-            "each": each,
-            "lanes": LANES_A_VISIT,
-            "after": after,
-            "lease": dialect.span(conn, lease),
-            "rest": dialect.span(conn, wait_after_loss(1)),
-            **instant,
-            **parameters,
-        },
-    )
-    return rows.all()
+    return sa.text(statement).columns(*source.table.c, sa.column("now_", Instant))
 
 
-def visit_ends(conn: Connection, source: Claimable, *, after: str, **parameters: Any) -> str:
-    """The last lane that a claim beginning behind `after` visits; empty if it gets to the end of them.
+def visit_ends(
+    conn: Connection, source: Claimable, *, after: str, most: int = LANES_A_VISIT, **parameters: Any
+) -> str:
+    """The last of `most` lanes that a claim beginning behind `after` visits; empty if it gets to the end of them.
 
     Where a claim found less than it may take, the next one begins there: lanes in which nothing is due yet
     would hide those behind them otherwise.
     """
-    lanes = _LANES.format(table=source.table.name, lane=source.lane, within=source.within)
-    statement = _VISITED.format(lanes=lanes)
-    found = conn.execute(sa.text(statement), {"after": after, "lanes": LANES_A_VISIT, **parameters})
+    statement = _LAST.format(visited=_visited(source))
+    found = conn.execute(sa.text(statement), {"after": after, "lanes": most, **parameters})
     return found.scalar() or ""
+
+
+def open_lanes(conn: Connection, source: Claimable, *, after: str, most: int, **parameters: Any) -> list[str]:
+    """The lanes behind `after` that may be claimed from, of the next `most` in which something waits."""
+    found = conn.execute(
+        sa.text(_ALL.format(lanes=_open(source))), {"after": after, "lanes": most, **parameters}
+    )
+    return list(found.scalars())
 
 
 def claim_lost(
@@ -133,9 +158,11 @@ def claim_lost(
     As with `claim`, it is ours if it has a `lease_until`.
     """
     table, now = source.table, dialect.now(conn)
+    open_ = source.open.format(lane=f"{table.name}.{source.lane}")
     found = conn.execute(
         sa.select(table.c.tenant, table.c[_id(table)], table.c.losses, table.c.lease_until)
-        .where(sa.text(source.lost).bindparams(**parameters), table.c.due_at <= now)
+        .where(sa.text(f"{source.lost} AND {open_}").bindparams(**parameters))
+        .where(table.c.due_at <= now)
         .where(sa.or_(table.c.lease_until.is_(None), table.c.lease_until <= now))
         .order_by(table.c.due_at)
         .limit(1)
@@ -158,12 +185,13 @@ def claim_lost(
     ).one()
 
 
+def _visited(source: Claimable) -> str:
+    return _VISITED.format(table=source.table.name, lane=source.lane, within=source.within)
+
+
+def _open(source: Claimable) -> str:
+    return _OPEN.format(visited=_visited(source), open=source.open.format(lane="lanes.lane"))
+
+
 def _id(table: sa.Table) -> str:
     return str(table.primary_key.columns.keys()[1])
-
-
-def _typed(statement: str, table: sa.Table, conn: Connection) -> Any:
-    """The text with its columns' types, so that rows come back as from any other select."""
-    from clarion.store.types import Instant
-
-    return sa.text(statement).columns(*table.c, sa.column("now_", Instant))

@@ -35,8 +35,9 @@ class Database:
         return self._again(work, self.engine)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
-        """`work` in a transaction that only reads, and so waits for no writer."""
-        return self._again(work, self.engine.execution_options(clarion_reads=True))
+        """`work` in a transaction that only reads, and so waits for no writer; PostgreSQL sees to it."""
+        reading = self.engine.execution_options(clarion_reads=True, postgresql_readonly=True)
+        return self._again(work, reading)
 
     def _again(self, work: Callable[[Connection], Result], engine: Engine) -> Result:
         for left in reversed(range(TRIES)):

@@ -15,11 +15,11 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import FromClause, Select
 
 from clarion import clock
-from clarion.store.types import Instant, to_micros
+from clarion.store import copying
+from clarion.store.types import Instant, Json, to_json, to_micros
 
 # PostgreSQL: deadlock_detected, serialization_failure, lock_not_available, and what a restart says.
 _PG_AGAIN = {"40P01", "40001", "55P03"}
-_PG_AWAY = {"57P01", "57P02", "57P03"}
 
 
 def is_postgresql(conn: Connection) -> bool:
@@ -29,9 +29,9 @@ def is_postgresql(conn: Connection) -> bool:
 def now(conn: Connection) -> ColumnElement[datetime]:
     """The instant to compare due times and leases with: the database's own clock where machines share it.
 
-    The same throughout a transaction. A test's journey (see `clock`) is added.
+    The same throughout a transaction. A test's journey (see `clock`) is added, or its standing clock taken.
     """
-    if is_postgresql(conn):
+    if is_postgresql(conn) and not clock.stands_still():
         journey = sa.literal(clock.journey(), sa.Interval)
         return sa.type_coerce(sa.func.now() + journey, Instant)
     return sa.literal(clock.now(), Instant)
@@ -59,18 +59,42 @@ def batch(on: Connection | Dialect, types: Mapping[str, Any], rows: Sequence[Seq
 
 def _arrays(types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> FromClause:
     columns = list(zip(*rows, strict=True)) or [()] * len(types)
-    arrays = [
-        sa.bindparam(None, list(values), postgresql.ARRAY(kind, dimensions=1))
-        for values, kind in zip(columns, types.values(), strict=True)
-    ]
+    return _unnested(
+        types, [_array(values, kind) for values, kind in zip(columns, types.values(), strict=True)]
+    )
+
+
+def _unnested(types: Mapping[str, Any], arrays: Sequence[ColumnElement[Any]]) -> FromClause:
     names = [sa.column(name, kind) for name, kind in types.items()]
     return sa.func.unnest(*arrays).table_valued(*names).render_derived(name="batch")
 
 
+def _array(values: Sequence[Any], kind: Any) -> ColumnElement[Any]:
+    """As text where that is plain: psycopg takes five times as long to write the elements one by one."""
+    if isinstance(sa.types.to_instance(kind), _AS_TEXT):
+        return _cast(sa.literal(_as_text(values, kind), sa.Text), kind)
+    return sa.bindparam(None, list(values), postgresql.ARRAY(kind, dimensions=1))
+
+
+def _cast(written: ColumnElement[str], kind: Any) -> ColumnElement[Any]:
+    return sa.cast(written, postgresql.ARRAY(kind, dimensions=1))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def _json_rows(dialect: Dialect, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> FromClause:
-    stored = [_stored(dialect, kind) for kind in types.values()]
-    plain = [[store(value) for value, store in zip(row, stored, strict=True)] for row in rows]
-    each = sa.func.json_each(sa.literal(json.dumps(plain), sa.Text)).table_valued("value", name="each")
+    return _from_json(types, sa.literal(_json_of(dialect, types, rows), sa.Text))
+
+
+def _json_of(dialect: Dialect, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> str:
+    ready = [stored(dialect, kind) for kind in types.values()]
+    return json.dumps([[store(value) for value, store in zip(row, ready, strict=True)] for row in rows])
+
+
+def _from_json(types: Mapping[str, Any], given: ColumnElement[str]) -> FromClause:
+    each = sa.func.json_each(given).table_valued("value", name="each")
     return (
         sa.select(
             *(
@@ -83,12 +107,69 @@ def _json_rows(dialect: Dialect, types: Mapping[str, Any], rows: Sequence[Sequen
     )
 
 
-def _stored(dialect: Dialect, kind: Any) -> Callable[[Any], Any]:
+def batch_of_parameters(conn: Connection, types: Mapping[str, Any]) -> FromClause:
+    """A `batch` whose rows are given when the statement is run: see `batch_values`."""
+    if is_postgresql(conn):
+        given = [sa.bindparam(f"batch_{n}", type_=sa.Text) for n in range(len(types))]
+        return _unnested(types, [_cast(one, kind) for one, kind in zip(given, types.values(), strict=True)])
+    return _from_json(types, sa.bindparam("batch_0", type_=sa.Text))
+
+
+def batch_values(conn: Connection, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """These rows as the parameters of `batch_of_parameters`."""
+    if is_postgresql(conn):
+        columns = zip(zip(*rows, strict=True), types.values(), strict=True)
+        return {f"batch_{n}": _as_text(values, kind) for n, (values, kind) in enumerate(columns)}
+    return {"batch_0": _json_of(conn.dialect, types, rows)}
+
+
+def members(conn: Connection, name: str) -> Select[Any]:
+    """The texts in the parameter `name`, which is given as `members_value`."""
+    given = sa.bindparam(name, type_=sa.Text)
+    if is_postgresql(conn):
+        return sa.select(sa.func.unnest(sa.cast(given, postgresql.ARRAY(sa.Text))))
+    return sa.select(sa.func.json_each(given).table_valued("value").c.value)
+
+
+def members_value(conn: Connection, texts: Sequence[str]) -> str:
+    return _as_text(texts, sa.Text) if is_postgresql(conn) else json.dumps(list(texts))
+
+
+_AS_TEXT = (sa.Text, sa.Uuid, sa.Integer, Json)
+
+
+def _as_text(values: Sequence[Any], kind: Any) -> str:
+    """An array of one of these types as PostgreSQL reads it."""
+    return "{" + ",".join(copying.written(values, _element(sa.types.to_instance(kind)), "NULL")) + "}"
+
+
+def _element(kind: Any) -> Callable[[Any], str]:
+    match kind:
+        case Json():
+            return lambda value: _quoted(to_json(value))
+        case sa.Text():
+            return _quoted
+        case sa.Uuid():
+            return str
+        case sa.Integer():
+            return lambda value: format(value, "d")
+    raise TypeError(f"no array of type {kind!r} is written as text")
+
+
+def reader(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
+    """How a value of this type is read from what the driver returns; none, if it is that already."""
+    kind = sa.types.to_instance(kind)
+    process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return process
+
+
+def stored(dialect: Dialect, kind: Any) -> Callable[[Any], Any]:
     """How a value of this type is handed to the driver."""
-    return _processor(dialect, kind) or (lambda value: value)
+    return writer(dialect, kind) or (lambda value: value)
 
 
-def _processor(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
+def writer(dialect: Dialect, kind: Any) -> Callable[[Any], Any] | None:
+    """How a value of this type is handed to the driver; none, if as it is."""
     kind = sa.types.to_instance(kind)
     if isinstance(kind, Instant) and dialect.name == "postgresql":
         return None
@@ -102,18 +183,28 @@ def look_up(
     found: Select[Any],
     *,
     lock: bool = False,
+    skip_locked: bool = False,
 ) -> Select[Any]:
     """All columns of `rows` with those of `found`, a select with conditions that refer to `rows`.
 
-    On PostgreSQL as `LATERAL (… OFFSET 0)`: an index look-up per row, whatever the planner believes about a
+    `lock`: they stay as they are; what somebody else has locked is waited for, or left out with `skip_locked`. On PostgreSQL as `LATERAL (… OFFSET 0)`: an index look-up per row, whatever the planner believes about a
     table that was never analysed; anything else has been seen to take seconds instead of milliseconds.
     """
     if is_postgresql(conn):
         if lock:
-            found = found.with_for_update(key_share=True)
+            found = found.with_for_update(key_share=True, skip_locked=skip_locked)
         lateral = found.correlate(rows).offset(0).lateral("found")
         return sa.select(*rows.c, *lateral.c).select_from(rows.join(lateral, sa.true()))
-    return found.add_columns(*rows.c)
+    return found.with_only_columns(*rows.c, *found.selected_columns)
+
+
+def without_sorting(conn: Connection) -> None:
+    """Have PostgreSQL read pages in the order of an index, for the rest of this transaction.
+
+    Of a table that was never analysed it believes that a handful of rows is left, and for every page sorts all that are.
+    """
+    if is_postgresql(conn):
+        conn.exec_driver_sql("SET LOCAL enable_sort = off")
 
 
 def row_address(conn: Connection, table: FromClause) -> ColumnElement[Any]:
@@ -135,36 +226,6 @@ def insert(conn: Connection, table: sa.Table) -> postgresql.Insert | sqlite_dial
     return postgresql.insert(table) if is_postgresql(conn) else sqlite_dialect.insert(table)
 
 
-def insert_many(
-    conn: Connection, table: sa.Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]
-) -> None:
-    """Many new rows, the quickest way: COPY, or one prepared statement."""
-    if not rows:
-        return
-    ready = _all_stored(conn.dialect, [table.c[name].type for name in columns], rows)
-    names = ", ".join(conn.dialect.identifier_preparer.quote(name) for name in columns)
-    if is_postgresql(conn):
-        driver: Any = conn.connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN") as copy:
-            for row in ready:
-                copy.write_row(row)
-    else:
-        marks = ", ".join("?" * len(columns))
-        conn.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", ready)  # noqa: S608 - our schema's names
-
-
-def _all_stored(
-    dialect: Dialect, types: Sequence[Any], rows: Sequence[Sequence[Any]]
-) -> Sequence[Sequence[Any]]:
-    """Column by column, and most columns as they are: a page is tens of thousands of values."""
-    ready: list[Any] = list(zip(*rows, strict=True))
-    for n, kind in enumerate(types):
-        process = _processor(dialect, kind)
-        if process is not None:
-            ready[n] = [process(value) for value in ready[n]]
-    return list(zip(*ready, strict=True))
-
-
 def worth_retrying(error: sa.exc.DBAPIError) -> bool:
     """Whether the same transaction may succeed when it is simply run again."""
     original = error.orig
@@ -175,14 +236,11 @@ def worth_retrying(error: sa.exc.DBAPIError) -> bool:
     return code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
 
 
-def connection_lost(error: sa.exc.DBAPIError) -> bool:
-    """Whether the database went away: the transaction is gone, a new connection may find it back."""
-    return error.connection_invalidated or getattr(error.orig, "sqlstate", None) in _PG_AWAY
-
-
 def now_text(conn: Connection) -> tuple[str, dict[str, Any]]:
     """`now` for a statement written as text, and the parameters it needs."""
     if is_postgresql(conn):
+        if clock.stands_still():
+            return "CAST(:now AS timestamptz)", {"now": clock.now()}
         return "(now() + CAST(:journey AS interval))", {"journey": clock.journey()}
     return ":now", {"now": to_micros(clock.now())}
 
@@ -193,22 +251,28 @@ def span(conn: Connection, length: timedelta) -> Any:
 
 
 # The rows that are due in each lane, at most :each a lane: the highest level first, the oldest of it first.
-# PostgreSQL passes over rows that another process is claiming; SQLite has one writer at a time.
+# PostgreSQL passes over rows that another process is claiming; SQLite has one writer at a time, and would forget their
+# order, but in an array: it matters in the last lane, of which there may be room for some only.
 PICK = {
     "postgresql": """
-        SELECT row.here FROM lanes CROSS JOIN LATERAL (
+        SELECT row.here FROM open CROSS JOIN LATERAL (
             SELECT one.here FROM {levels} CROSS JOIN LATERAL (
                 SELECT ctid AS here FROM {table} WHERE {due} ORDER BY due_at LIMIT :each
                 FOR NO KEY UPDATE SKIP LOCKED
             ) AS one LIMIT :each
-        ) AS row WHERE lanes.lane IS NOT NULL LIMIT :most""",
+        ) AS row LIMIT :most""",
     "sqlite": """
-        SELECT row.rowid AS here FROM lanes CROSS JOIN {table} AS row
-        WHERE lanes.lane IS NOT NULL AND row.rowid IN (
-            SELECT one.rowid FROM {levels} CROSS JOIN {table} AS one
-            WHERE one.rowid IN (SELECT rowid FROM {table} WHERE {due} ORDER BY due_at LIMIT :each)
-            ORDER BY levels.level DESC, one.due_at LIMIT :each
-        ) LIMIT :most""",
+        SELECT row.value AS here FROM open CROSS JOIN json_each((
+            SELECT json_group_array(one.here) FROM (
+                SELECT one.rowid AS here FROM {levels} CROSS JOIN {table} AS one
+                WHERE one.rowid IN (SELECT rowid FROM {table} WHERE {due} ORDER BY due_at LIMIT :each)
+                ORDER BY levels.level DESC, one.due_at LIMIT :each
+            ) AS one
+        )) AS row LIMIT :most""",
+}
+GIVEN = {
+    "postgresql": "SELECT unnest(CAST(:given AS text[]))",
+    "sqlite": "SELECT value FROM json_each(:given)",
 }
 AT_PICKED = {
     "postgresql": "ctid = ANY (ARRAY(SELECT here FROM picked))",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -12,10 +13,10 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Dialect
 
-from clarion.errors import Conflict
-from clarion.event import Event, audience_json
+from clarion.errors import Conflict, InvalidInput
+from clarion.event import FURTHEST, Event, audience_json
 from clarion.store import dialect, host
-from clarion.store.schema import events, outbox
+from clarion.store.schema import events, outbox, withdrawals
 
 EMISSION = tuple(column.name for column in outbox.c)
 
@@ -132,3 +133,38 @@ def _take_back(conn: object, inserted: Sequence[Event], to_outbox: bool) -> None
         return sa.delete(table).where(there).returning(table.c.id), {}
 
     host.execute(conn, build)
+
+
+# ── Moving ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def move(conn: object, tenant: str, id: UUID, at: datetime) -> None:
+    """Let an event be due at another time, inside the caller's transaction.
+
+    Raises `InvalidInput` for one that a worker has begun with or that was cancelled, and for a time that `emit`
+    would have refused.
+    """
+    its = (events.c.tenant == tenant, events.c.id == id)
+    must_be = _movable(at)
+    statement = (
+        sa.update(events).where(*its, *must_be.values()).values(at=at, due_at=at).returning(events.c.id)
+    )
+    if host.execute(conn, lambda _: (statement, {})):
+        return
+    found = host.execute(conn, lambda _: (sa.select(*must_be.values()).where(*its), {}))
+    if not found:
+        raise InvalidInput(f"there is no event {id} in tenant {tenant!r}")
+    why = next((why for why, holds in zip(must_be, found[0], strict=True) if not holds), "it has changed")
+    raise InvalidInput(f"event {id} cannot be moved to {at.isoformat()}: {why}")
+
+
+def _movable(at: datetime) -> dict[str, sa.ColumnElement[bool]]:
+    """What must be so of an event that is moved, by what is said where it is not."""
+    taken_back = (withdrawals.c.tenant == events.c.tenant, withdrawals.c.event_id == events.c.id)
+    cancelled = sa.select(withdrawals.c.id).where(*taken_back).correlate(events).exists()
+    return {
+        "its time has come already": sa.and_(events.c.due_at.is_not(None), events.c.walks == 0),
+        "it was cancelled": ~cancelled,
+        f"that is more than {FURTHEST.days} days after it was emitted": events.c.emitted_at >= at - FURTHEST,
+        "it expires before": sa.or_(events.c.expires_at.is_(None), events.c.expires_at > at),
+    }

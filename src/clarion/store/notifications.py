@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from clarion import ids, question
 from clarion.event import Event
-from clarion.plan import Plan, verdicts_json
-from clarion.store import dialect
+from clarion.lane import Lanes
+from clarion.plan import Plan, Planned, verdicts_json
+from clarion.severity import Severity
+from clarion.store import dialect, inserting
 from clarion.store.schema import deliveries, notifications, questions, queue
+from clarion.store.slots import Taken
 
 _NOTIFICATION = (
     "tenant",
@@ -27,8 +32,9 @@ _NOTIFICATION = (
     "verdicts",
     "created_at",
 )
+QUESTION = ("tenant", "event_id", "n", "question")
 _DELIVERY = ("tenant", "id", "notification_id", "channel", "address_id", "created_at", "expires_at")
-_QUEUE = (
+QUEUE = (
     "tenant",
     "delivery_id",
     "channel",
@@ -39,6 +45,7 @@ _QUEUE = (
     "attempts",
     "losses",
     "cancelled",
+    "slots",
 )
 
 
@@ -59,18 +66,29 @@ def already_told(conn: Connection, event: Event, among: Collection[str]) -> set[
 
 
 def write(
-    conn: Connection, plans: Sequence[tuple[Event, timedelta | None, Plan]], now: datetime, *, fresh: bool
-) -> None:
-    """Write one page: plans of (event, its type's max_age). `fresh`: no page of these events was written before."""
-    question_rows, notification_rows, delivery_rows, queue_rows = [], [], [], []
+    conn: Connection,
+    plans: Sequence[tuple[Event, timedelta | None, Plan]],
+    now: datetime,
+    *,
+    lanes: Lanes,
+    fresh: bool,
+) -> list[Taken]:
+    """Write one page: plans of (event, its type's max_age). `fresh`: no page of these events was written before.
+
+    Returns the slots that the notifications take, which are still to be written.
+    """
+    question_rows, notification_rows, taken = [], [], []
+    outgoing = Outgoing(lanes)
     for event, max_age, plan in plans:
-        first = 0 if fresh else _next_question(conn, event)
+        first = 0 if fresh else next_question(conn, event)
         question_rows += [
             (event.tenant, event.id, first + n, question.to_json(q)) for n, q in enumerate(plan.questions)
         ]
-        expires_at = None if max_age is None else event.at + max_age
-        for told in plan.planned:
-            id = ids.uuid7()
+        verdicts: dict[int, dict[str, Any] | None] = {}  # by question
+        for id, told in zip(ids.several(len(plan.planned)), plan.planned, strict=True):
+            answer = told.answer
+            if answer.n not in verdicts:
+                verdicts[answer.n] = verdicts_json(answer.decisions)
             notification_rows.append(
                 (
                     event.tenant,
@@ -78,40 +96,87 @@ def write(
                     event.id,
                     told.candidate.recipient,
                     told.candidate.reason,
-                    int(told.severity),
-                    first + told.question,
-                    told.visible,
-                    told.gates,
-                    verdicts_json(told.decisions) if told.gates else None,
+                    int(answer.question.severity),
+                    first + answer.n,
+                    answer.visible,
+                    answer.gates,
+                    verdicts[answer.n],
                     now,
                 )
             )
-            for address in told.addresses:
-                delivery_id = ids.uuid7()
-                delivery_rows.append(
-                    (event.tenant, delivery_id, id, address.channel, address.id, now, expires_at)
-                )
-                queue_rows.append(
-                    (
-                        event.tenant,
-                        delivery_id,
-                        address.channel,
-                        event.tenant,
-                        int(told.severity),
-                        now,
-                        0,
-                        0,
-                        0,
-                        False,
-                    )
-                )
-    dialect.insert_many(conn, questions, ("tenant", "event_id", "n", "question"), question_rows)
-    dialect.insert_many(conn, notifications, _NOTIFICATION, notification_rows)
-    dialect.insert_many(conn, deliveries, _DELIVERY, delivery_rows)
-    dialect.insert_many(conn, queue, _QUEUE, queue_rows)
+            if told.addresses:
+                outgoing.add(event, max_age, id, told, now)
+            if told.taking:
+                taken += takings(event.tenant, id, told)
+    told_of = (notifications, _NOTIFICATION, notification_rows)
+    inserting.in_turn(conn, [told_of, *outgoing.rows(), (questions, QUESTION, question_rows)])
+    return taken
 
 
-def _next_question(conn: Connection, event: Event) -> int:
+def takings(tenant: str, id: UUID, told: Planned) -> list[Taken]:
+    """The slots that this notification takes."""
+    return [Taken(tenant, told.candidate.recipient, told.severity, id, taking) for taking in told.taking]
+
+
+class Outgoing:
+    """The deliveries that follow from decisions, gathered to be written at once."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        self._lanes = lanes
+        self._deliveries: list[tuple[Any, ...]] = []  # what follows the id
+        self._queue: list[tuple[Any, ...]] = []
+
+    def add(
+        self,
+        event: Event,
+        max_age: timedelta | None,
+        notification: UUID,
+        told: Planned,
+        now: datetime,
+        *,
+        but: Collection[UUID] = (),
+    ) -> None:
+        """A delivery to each address, but to those that have one, due when its channel's decision says."""
+        expires_at = None if max_age is None else event.at + max_age
+        for address in told.addresses:
+            if address.id in but:
+                continue
+            decision = told.decision(address.channel)
+            due_at = now if decision is None or decision.until is None else decision.until
+            self._deliveries.append((notification, address.channel, address.id, now, expires_at))
+            slots = told.slots_on(address.channel)
+            lane = self._lanes.lane(event.tenant, address.channel, address.value)
+            self._queue.append((event.tenant, address.channel, lane, told.severity, due_at, slots))
+
+    def write(self, conn: Connection) -> None:
+        inserting.in_turn(conn, self.rows())
+
+    def rows(self) -> list[inserting.Rows]:
+        """What is to be inserted."""
+        minted = ids.several(len(self._queue))
+        waits = [waiting(tenant, id, *how) for id, (tenant, *how) in zip(minted, self._queue, strict=True)]
+        made = [(row[0], row[1], *what) for row, what in zip(waits, self._deliveries, strict=True)]
+        return [(deliveries, _DELIVERY, made), (queue, QUEUE, waits)]
+
+
+def waiting(
+    tenant: str,
+    delivery: UUID,
+    channel: str,
+    lane: str,
+    severity: Severity,
+    due_at: datetime,
+    slots: int,
+    *,
+    claims: int = 0,
+    losses: int = 0,
+) -> tuple[Any, ...]:
+    """The row of a delivery that waits, and of which no attempt is spent."""
+    return (tenant, delivery, channel, lane, int(severity), due_at, claims, 0, losses, False, slots)
+
+
+def next_question(conn: Connection, event: Event) -> int:
+    """The number of the next question that is stored of this event."""
     highest = conn.execute(
         sa.select(sa.func.max(questions.c.n)).where(
             questions.c.tenant == event.tenant, questions.c.event_id == event.id

@@ -1,30 +1,47 @@
-"""Recipients, their addresses, preferences and subscriptions: writing them, and reading what the gates need."""
+"""Recipients, their addresses, preferences and subscriptions: reading what the gates need. `roster` writes them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeVar
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql import FromClause
 
-from clarion import clock, ids
-from clarion.plan import Candidate, Facts
-from clarion.preference import Preference
+from clarion import clock, ids, quiet_hours, tag_filter
+from clarion.circumstances import Candidate, Facts
+from clarion.preference import Preference, Watch
+from clarion.quiet_hours import QuietHours
 from clarion.recipient import Address, Recipient, StoredAddress
-from clarion.severity import Severity
-from clarion.store import dialect
+from clarion.silence import Silence
+from clarion.slot import Slots
+from clarion.store import choices, dialect, rows
+from clarion.store.prepared import LookUp
 from clarion.store.schema import addresses, preferences, recipients, subscriptions
+from clarion.tag_filter import TagFilter
+
+Kind = TypeVar("Kind")
 
 # Only what the gates need: a page is thousands of rows, and each value costs.
 _READ = {
-    recipients: ("tenant", "id", "name", "locale", "time_zone", "active", "enabled"),
-    addresses: ("tenant", "recipient", "id", "channel", "value", "locale", "gone_at"),
+    recipients: (
+        "name",
+        "locale",
+        "time_zone",
+        "active",
+        "enabled",
+        "silent_until",
+        "quiet_hours",
+        "tags",
+    ),
+    addresses: ("id", "channel", "value", "locale", "gone_at"),
     preferences: (
-        "tenant",
-        "recipient",
         "scope",
         "channel",
         "enabled",
@@ -43,206 +60,166 @@ class People:
     recipients: dict[str, Recipient]
     addresses: dict[str, list[StoredAddress]]
     preferences: dict[str, list[Preference]]
+    watches: dict[str, list[Watch]] = field(default_factory=dict)
 
-    def facts(self, enabled_since: dict[str, datetime], with_access: Collection[str] | None = None) -> Facts:
-        """What the gates need to know about them, for an event type."""
+    def facts(
+        self,
+        enabled_since: Mapping[str, datetime],
+        with_access: Collection[str] | None = None,
+        *,
+        silences: Sequence[Silence] = (),
+        slots: Slots | None = None,
+    ) -> Facts:
+        """What the gates need to know about them, for an event type; without `slots` nothing is charged."""
         return Facts(
             recipients=self.recipients,
             addresses=self.addresses,
             preferences=self.preferences,
             enabled_since=enabled_since,
             with_access=with_access,
+            watches=self.watches,
+            silences=silences,
+            slots=slots,
         )
-
-
-def upsert(conn: Connection, tenant: str, people: Iterable[Recipient]) -> None:
-    """Insert or replace these recipients' own rows; addresses and preferences stay as they are."""
-    now = clock.now()
-    rows = [
-        {
-            "tenant": tenant,
-            "id": person.id,
-            "name": person.name,
-            "locale": person.locale,
-            "time_zone": person.time_zone,
-            "active": person.active,
-            "enabled": person.enabled,
-            "created_at": now,
-            "updated_at": now,
-        }
-        for person in sorted(people, key=lambda person: person.id)
-    ]
-    insert = dialect.insert(conn, recipients)
-    kept = ("tenant", "id", "created_at")
-    update = {name: insert.excluded[name] for name in (rows[0] if rows else ()) if name not in kept}
-    if rows:
-        conn.execute(insert.on_conflict_do_update(index_elements=["tenant", "id"], set_=update), rows)
-
-
-def set_addresses(conn: Connection, tenant: str, of: str, wanted: Collection[Address]) -> None:
-    """Make these the recipient's addresses, and no others. One that was dead and is given again lives again."""
-    keep = [sa.and_(addresses.c.channel == a.channel, addresses.c.value == a.value) for a in wanted]
-    conn.execute(
-        sa.delete(addresses).where(
-            addresses.c.tenant == tenant, addresses.c.recipient == of, sa.not_(sa.or_(sa.false(), *keep))
-        )
-    )
-    insert = dialect.insert(conn, addresses)
-    revive = {"locale": insert.excluded.locale, "gone_at": None, "gone_reason": None}
-    _insert_addresses(
-        conn,
-        insert.on_conflict_do_update(index_elements=["tenant", "recipient", "channel", "value"], set_=revive),
-        tenant,
-        [(of, address) for address in wanted],
-    )
 
 
 def ensure_one_off(conn: Connection, tenant: str, wanted: Collection[Address]) -> None:
-    """Give each address of nobody a row, so that its deliveries and its health can be kept."""
-    insert = dialect.insert(conn, addresses).on_conflict_do_nothing()
-    _insert_addresses(conn, insert, tenant, [(address.recipient, address) for address in set(wanted)])
+    """Give each address of nobody a row, so that its deliveries and its health can be kept.
 
-
-def _insert_addresses(
-    conn: Connection, insert: Any, tenant: str, rows: Sequence[tuple[str, Address]]
-) -> None:
+    One that has its row already is locked, and is not forgotten for a while: see `leftovers`.
+    """
     now = clock.now()
-    if rows:
-        conn.execute(
-            insert,
-            [
-                {
-                    "tenant": tenant,
-                    "id": ids.uuid7(),
-                    "recipient": recipient,
-                    "channel": address.channel,
-                    "value": address.value,
-                    "locale": address.locale,
-                    "created_at": now,
-                }
-                for recipient, address in sorted(rows, key=lambda row: (row[0], row[1].channel, row[1].value))
-            ],
-        )
-
-
-def mark_gone(conn: Connection, tenant: str, address_id: object, reason: str) -> None:
-    """The other side said that this address is dead: nothing more is sent there."""
-    conn.execute(
-        sa.update(addresses)
-        .where(addresses.c.tenant == tenant, addresses.c.id == address_id)
-        .values(gone_at=dialect.now(conn), gone_reason=reason)
-    )
-
-
-def set_preferences(conn: Connection, tenant: str, of: str, rows: Collection[Preference]) -> None:
-    """Write these preferences, whole rows; a row that says nothing is removed."""
-    now = clock.now()
-    for row in sorted(rows, key=lambda row: (row.scope, row.channel)):
-        at = {"tenant": tenant, "recipient": of, "scope": row.scope, "channel": row.channel}
-        said = {
-            "enabled": row.enabled,
-            "channels": None if row.channels is None else list(row.channels),
-            "min_severity": None if row.min_severity is None else int(row.min_severity),
-            "mode": row.mode,
-        }
-        if all(value is None for value in said.values()):
-            conn.execute(sa.delete(preferences).where(*(preferences.c[k] == v for k, v in at.items())))
-            continue
-        insert = dialect.insert(conn, preferences).values(**at, **said, changed_at=now)
-        conn.execute(insert.on_conflict_do_update(index_elements=list(at), set_={**said, "changed_at": now}))
-
-
-def subscribe(conn: Connection, tenant: str, of: str, topics: Collection[str]) -> None:
-    insert = dialect.insert(conn, subscriptions).on_conflict_do_nothing()
-    now = clock.now()
-    if topics:
-        conn.execute(
-            insert,
-            [
-                {"tenant": tenant, "topic": topic, "recipient": of, "created_at": now}
-                for topic in sorted(topics)
-            ],
-        )
-
-
-def unsubscribe(conn: Connection, tenant: str, of: str, topics: Collection[str]) -> None:
-    conn.execute(
-        sa.delete(subscriptions).where(
-            subscriptions.c.tenant == tenant,
-            subscriptions.c.recipient == of,
-            subscriptions.c.topic.in_(topics),
-        )
-    )
+    ordered = sorted(wanted, key=lambda a: (a.recipient, a.channel, a.value, a.locale or ""), reverse=True)
+    once = {(a.recipient, a.channel, a.value): a.locale for a in ordered}
+    new = [(tenant, *about, ids.uuid7(), once[about], now, now) for about in sorted(once)]
+    key = ("tenant", "recipient", "channel", "value")
+    columns = (*key, "id", "locale", "created_at", "used_at")
+    rows.write(conn, addresses, columns, new, key=key, update=("used_at",))
 
 
 def subscribers(
     conn: Connection, tenant: str, topic: str, *, after: str | None, most: int
 ) -> list[Candidate]:
     """The next page of who follows a topic, by recipient id."""
-    rows = conn.execute(
+    dialect.without_sorting(conn)
+    found = conn.execute(
         sa.select(subscriptions.c.recipient, subscriptions.c.reason)
         .where(
             subscriptions.c.tenant == tenant,
             subscriptions.c.topic == topic,
+            subscriptions.c.subscribed,
             subscriptions.c.recipient > (after or ""),
         )
         .order_by(subscriptions.c.recipient)
         .limit(most)
     )
-    return [Candidate(row.recipient, row.reason or "subscribed") for row in rows]
+    return [Candidate(recipient, reason or "subscribed") for recipient, reason in found]
 
 
-def read(conn: Connection, wanted: Iterable[tuple[str, str]], scopes: Iterable[str]) -> dict[str, People]:
-    """What is known of these recipients, each (tenant, id), by tenant; of their preferences, those of `scopes`."""
-    keys = sorted(set(wanted))
-    found = {tenant: People({}, {}, {}) for tenant, _ in keys}
-    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Text}, keys)
+def _as_read(column: sa.Column[Any]) -> Any:
+    """Quiet hours and tags as text: many recipients share them, and each is parsed once."""
+    kept_as_text = column.name in ("quiet_hours", "tags")
+    return sa.type_coerce(column, sa.Text).label(column.name) if kept_as_text else column
 
-    def rows(table: sa.Table, id_column: str, *conditions: Any) -> Iterable[Any]:
-        of = sa.select(*(table.c[name] for name in _READ[table])).where(
-            table.c.tenant == batch.c.tenant_, table.c[id_column] == batch.c.id_, *conditions
+
+def _of_each(table: sa.Table, id_column: str) -> LookUp:
+    """What is read of this table, of recipients by (tenant, id)."""
+
+    def find(batch: FromClause, conn: Connection) -> sa.Select[Any]:
+        found = sa.select(*(_as_read(table.c[name]) for name in _READ[table])).where(
+            table.c.tenant == batch.c.tenant_, table.c[id_column] == batch.c.id_
         )
-        return conn.execute(dialect.look_up(conn, batch, of)).all()
+        if table is preferences:
+            found = found.where(preferences.c.scope.in_(dialect.members(conn, "scopes")))
+        return found
 
-    for row in rows(recipients, "id"):
-        found[row.tenant].recipients[row.id] = _recipient(row)
-    for row in rows(addresses, "recipient"):
-        found[row.tenant].addresses.setdefault(row.recipient, []).append(_address(row))
+    return LookUp({"tenant_": sa.Text, "id_": sa.Text}, find)
+
+
+_RECIPIENTS = _of_each(recipients, "id")
+_ADDRESSES = _of_each(addresses, "recipient")
+_PREFERENCES = _of_each(preferences, "recipient")
+_WATCHES = LookUp(
+    {"tenant_": sa.Text, "topic_": sa.Text, "recipient_": sa.Text},
+    lambda batch, _: sa.select(subscriptions.c.level, subscriptions.c.muted_until).where(
+        subscriptions.c.tenant == batch.c.tenant_,
+        subscriptions.c.topic == batch.c.topic_,
+        subscriptions.c.recipient == batch.c.recipient_,
+        sa.or_(subscriptions.c.level.is_not(None), subscriptions.c.muted_until.is_not(None)),
+    ),
+)
+
+
+def read(
+    conn: Connection,
+    wanted: Iterable[tuple[str, str]],
+    scopes: Iterable[str],
+    topics: Iterable[tuple[str, str, str]] = (),
+) -> dict[str, People]:
+    """What is known of these recipients, each (tenant, id), by tenant; of their preferences, those of `scopes`.
+
+    `topics`: (tenant, topic, recipient), on which to read how closely they follow.
+    """
+    keys = list(dict.fromkeys(wanted))
+    found = {tenant: People({}, {}, {}) for tenant, _ in keys}
+    for tenant, id, *known in _RECIPIENTS.rows(conn, keys):
+        found[tenant].recipients[id] = _recipient(id, *known)
+    for tenant, id, *known in _ADDRESSES.rows(conn, keys):
+        found[tenant].addresses.setdefault(id, []).append(_address(*known))
     if bearing := sorted(set(scopes)):
-        for row in rows(preferences, "recipient", preferences.c.scope.in_(bearing)):
-            found[row.tenant].preferences.setdefault(row.recipient, []).append(_preference(row))
-    for known in found.values():  # in order, so that equal circumstances are equal questions
-        for reached in known.addresses.values():
-            reached.sort(key=lambda address: (address.channel, address.value))
-        for said in known.preferences.values():
-            said.sort(key=lambda row: (row.scope, row.channel))
+        for row in _PREFERENCES.rows(conn, keys, scopes=dialect.members_value(conn, bearing)):
+            found[row.tenant_].preferences.setdefault(row.id_, []).append(choices.preference(row))
+    for tenant, topic, id, level, muted_until in _WATCHES.rows(conn, list(dict.fromkeys(topics))):
+        watch = Watch(topic=topic, level=level, muted_until=muted_until)
+        found[tenant].watches.setdefault(id, []).append(watch)
+    for each in found.values():  # in order, so that equal circumstances are equal questions
+        _sort(each.addresses, lambda address: (address.channel, address.value))
+        _sort(each.preferences, lambda row: (row.scope, row.channel))
+        _sort(each.watches, lambda watch: watch.topic)
     return found
 
 
-def _recipient(row: Any) -> Recipient:
+def _sort(said: Mapping[str, list[Kind]], by: Callable[[Kind], Any]) -> None:
+    for rows_ in said.values():
+        if len(rows_) > 1:
+            rows_.sort(key=by)
+
+
+@lru_cache(maxsize=1024)
+def _quiet_hours(written: str | None) -> QuietHours | None:
+    return None if written is None else quiet_hours.parse(json.loads(written))
+
+
+@lru_cache(maxsize=1024)
+def _tags(written: str | None) -> TagFilter | None:
+    return None if written is None else tag_filter.parse(json.loads(written))
+
+
+def _recipient(
+    id: str,
+    name: str | None,
+    locale: str | None,
+    time_zone: str,
+    active: bool,
+    enabled: bool,
+    silent_until: datetime | None,
+    quiet_hours: str | None,
+    tags: str | None,
+) -> Recipient:
     return Recipient(
-        id=row.id,
-        name=row.name,
-        locale=row.locale,
-        time_zone=row.time_zone,
-        active=row.active,
-        enabled=row.enabled,
+        id=id,
+        name=name,
+        locale=locale,
+        time_zone=time_zone,
+        active=active,
+        enabled=enabled,
+        silent_until=silent_until,
+        quiet_hours=_quiet_hours(quiet_hours),
+        tags=_tags(tags),
     )
 
 
-def _address(row: Any) -> StoredAddress:
-    return StoredAddress(
-        id=row.id, channel=row.channel, value=row.value, locale=row.locale, gone=row.gone_at is not None
-    )
-
-
-def _preference(row: Any) -> Preference:
-    return Preference(
-        scope=row.scope,
-        channel=row.channel,
-        enabled=row.enabled,
-        channels=None if row.channels is None else tuple(row.channels),
-        min_severity=None if row.min_severity is None else Severity(row.min_severity),
-        mode=row.mode,
-        changed_at=row.changed_at,
-    )
+def _address(
+    id: UUID, channel: str, value: str, locale: str | None, gone_at: datetime | None
+) -> StoredAddress:
+    return StoredAddress(id=id, channel=channel, value=value, locale=locale, gone=gone_at is not None)

@@ -1,23 +1,28 @@
-"""The queue: claiming deliveries, reading what is to be sent, and settling what happened."""
+"""The queue: claiming deliveries, and reading what is to be sent. What became of it: see `outcomes`."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.sql import FromClause
 
-from clarion.delivery import LOSSES_ALLOWED, Outcome, Result
+from clarion.delivery import Claim
 from clarion.event import Event
 from clarion.severity import Severity
-from clarion.store import dialect, people
-from clarion.store.claims import Claimable, claim, claim_lost, visit_ends
-from clarion.store.schema import deliveries, events, notifications, outcomes, queue
+from clarion.store import dialect, fenced, outcomes
+from clarion.store.claims import LANES_A_VISIT, Claimable, claim, claim_lost, open_lanes, visit_ends
+from clarion.store.outcomes import Settlement
+from clarion.store.prepared import LookUp
+from clarion.store.schema import deliveries, events, notifications, pauses, queue
 from clarion.store.walks import event_from
+
+_PAUSES_NOT = "NOT EXISTS (SELECT 1 FROM {pauses} AS p WHERE p.channel = :channel AND p.lane = {lane})"
 
 DUE = Claimable(
     table=queue,
@@ -27,24 +32,8 @@ DUE = Claimable(
     lost="channel = :channel AND losses > 0",
     levels="(SELECT 3 AS level UNION ALL SELECT 2 UNION ALL SELECT 1 UNION ALL SELECT 0) AS levels",
     level="priority = levels.level",
+    open=_PAUSES_NOT.format(pauses=pauses.name, lane="{lane}"),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A delivery under this process's lease. `fence` tells this claim from any later one."""
-
-    tenant: str
-    delivery_id: UUID
-    fence: int
-    attempts: int  # spent so far
-    losses: int
-    lane: str
-    now: datetime
-
-    @property
-    def key(self) -> tuple[str, UUID]:
-        return self.tenant, self.delivery_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,32 +46,46 @@ class Work:
     recipient: str
     reason: str
     severity: Severity
+    created_at: datetime
     read: bool
     withdrawn: bool
+    resolved: bool
     address_id: UUID
     expires_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """A claim and what it came to."""
-
-    claim: Claim
-    outcome: Outcome
-    address_id: UUID | None = None
-
-
 def claim_due(
-    conn: Connection, channel: str, *, most: int, each: int, lease: timedelta, after: str
+    conn: Connection,
+    channel: str,
+    *,
+    most: int,
+    each: int,
+    lease: timedelta,
+    after: str = "",
+    lanes: Sequence[str] | None = None,
 ) -> list[Claim]:
-    """Due deliveries of this channel, at most `each` of a lane; what had lost its lease is put to rest."""
-    rows = claim(conn, DUE, most=most, each=each, lease=lease, after=after, channel=channel)
-    return _ours(conn, rows)
+    """Due deliveries of this channel, at most `each` of a lane; what had lost its lease is put to rest.
+
+    Lanes that pause are passed over, but not where just these `lanes` are asked for.
+    """
+    rows = claim(conn, DUE, most=most, each=each, lease=lease, after=after, lanes=lanes, channel=channel)
+    return _ours(conn, rows)[0]
 
 
-def last_lane(conn: Connection, channel: str, *, after: str) -> str:
+def last_lane(conn: Connection, channel: str, *, after: str, most: int = LANES_A_VISIT) -> str:
     """Where a claim behind the lane `after` that found little stopped looking; empty at the end."""
-    return visit_ends(conn, DUE, after=after, channel=channel)
+    return visit_ends(conn, DUE, after=after, most=most, channel=channel)
+
+
+def lanes_in_use(conn: Connection, channel: str, *, after: str, most: int) -> list[str]:
+    """Of the next lanes behind `after` in which something waits, those that do not pause."""
+    return open_lanes(conn, DUE, after=after, most=most, channel=channel)
+
+
+def anything_waits(conn: Connection, channel: str) -> bool:
+    """Whether there is a row of this channel that was never lost, due or not."""
+    some = sa.select(sa.literal(1)).where(queue.c.channel == channel, sa.text("losses = 0"))
+    return conn.execute(some.limit(1)).first() is not None
 
 
 def any_lost(conn: Connection, channel: str) -> bool:
@@ -92,28 +95,46 @@ def any_lost(conn: Connection, channel: str) -> bool:
         queue.c.losses > 0,
         queue.c.due_at <= dialect.now(conn),
         sa.or_(queue.c.lease_until.is_(None), queue.c.lease_until <= dialect.now(conn)),
+        sa.text(DUE.open.format(lane=f"{queue.name}.lane")).bindparams(channel=channel),
     )
     return conn.execute(due.limit(1)).first() is not None
 
 
-def claim_one_lost(conn: Connection, channel: str, *, lease: timedelta) -> Claim | None:
-    """A delivery that was in the hands of a process that died: to be sent alone, and not for ever."""
+def claim_one_lost(
+    conn: Connection, channel: str, *, lease: timedelta, ended: list[Settlement] | None = None
+) -> Claim | None:
+    """A delivery that was in the hands of a process that died: to be sent alone, and not for ever.
+
+    `ended` is filled with the one that was lost once too often.
+    """
     row = claim_lost(conn, DUE, lease=lease, channel=channel)
-    claimed = [] if row is None else _ours(conn, [row])
+    claimed, over = ([], []) if row is None else _ours(conn, [row])
+    if ended is not None:
+        ended[:] = _with_events(conn, over)
     return claimed[0] if claimed else None
 
 
-def _ours(conn: Connection, rows: Sequence[Row[Any]]) -> list[Claim]:
-    claims: list[Claim] = []
-    lost: list[Claim] = []
-    for row in rows:
-        (lost if row.lease_until is None else claims).append(_claim(row))
-    if lost:
-        _record_losses(conn, lost)
-    return claims
+def _ours(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[list[Claim], list[Settlement]]:
+    """What is ours now, and what was lost once too often."""
+    claims = [claim_of(row) for row in rows if row.lease_until is not None]
+    lost = [(claim_of(row), fenced.code_of(row)) for row in rows if row.lease_until is None]
+    return claims, outcomes.lose(conn, lost) if lost else []
 
 
-def _claim(row: Row[Any]) -> Claim:
+def _with_events(conn: Connection, ended: Sequence[Settlement]) -> list[Settlement]:
+    """The same, with whom and what they were about."""
+    if not ended:
+        return []
+    works = {work.claim.key: work for work in read_work(conn, [one.claim for one in ended])}
+    events = read_events(conn, {(work.claim.tenant, work.event_id) for work in works.values()})
+    return [
+        replace(one, address_id=work.address_id, event=events[work.event_id], recipient=work.recipient)
+        for one in ended
+        for work in [works[one.claim.key]]
+    ]
+
+
+def claim_of(row: Row[Any]) -> Claim:
     return Claim(
         tenant=row.tenant,
         delivery_id=row.delivery_id,
@@ -122,39 +143,17 @@ def _claim(row: Row[Any]) -> Claim:
         losses=row.losses,
         lane=row.lane,
         now=row.now_,
+        slots=row.slots,
+        due_at=row.due_at,
+        aged_from=row.aged_from,
     )
 
 
-def _record_losses(conn: Connection, lost: Sequence[Claim]) -> None:
-    """Write down that the claim before this one came to nothing; beyond the limit, that was the end."""
-    given_up = [c for c in lost if c.losses > LOSSES_ALLOWED]
-    _write_outcomes(
-        conn,
-        [
-            (
-                c,
-                Outcome(
-                    result=Result.FAILED if c.losses > LOSSES_ALLOWED else Result.LOST,
-                    wait=None if c.losses > LOSSES_ALLOWED else timedelta(),
-                    code="lease_lost",
-                    detail=f"the worker died or froze while sending ({c.losses} times)",
-                ),
-            )
-            for c in lost
-        ],
-        at=lost[0].now,
-    )
-    _delete(conn, given_up)
-
-
-def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
-    """What each of these claims is to send."""
-    by_id = {claim.delivery_id: claim for claim in claims}
-    batch = _batch(conn, claims)
+def _work(batch: FromClause, _: Connection) -> sa.Select[Any]:
     same = sa.and_(
         notifications.c.tenant == deliveries.c.tenant, notifications.c.id == deliveries.c.notification_id
     )
-    found = (
+    return (
         sa.select(
             deliveries.c.address_id,
             deliveries.c.expires_at,
@@ -163,12 +162,30 @@ def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
             notifications.c.recipient,
             notifications.c.reason,
             notifications.c.severity,
+            notifications.c.created_at,
             notifications.c.read_at,
             notifications.c.withdrawn_at,
+            notifications.c.resolved_at,
         )
         .select_from(deliveries.join(notifications, same))
         .where(deliveries.c.tenant == batch.c.tenant_, deliveries.c.id == batch.c.id_)
     )
+
+
+def _event(batch: FromClause, _: Connection) -> sa.Select[Any]:
+    return sa.select(*events.c).where(events.c.tenant == batch.c.tenant_, events.c.id == batch.c.id_)
+
+
+_KEYS = {"tenant_": sa.Text, "id_": sa.Uuid}
+_WORK = LookUp(_KEYS, _work)
+_EVENTS = LookUp(_KEYS, _event)
+
+
+def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
+    """What each of these claims is to send."""
+    by_id = {claim.delivery_id: claim for claim in claims}
+    ordered = sorted(by_id.values(), key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
+    found = _WORK.rows(conn, [(claim.tenant, claim.delivery_id) for claim in ordered])
     return [
         Work(
             claim=by_id[row.id_],
@@ -177,129 +194,18 @@ def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
             recipient=row.recipient,
             reason=row.reason,
             severity=Severity(row.severity),
+            created_at=row.created_at,
             read=row.read_at is not None,
             withdrawn=row.withdrawn_at is not None,
+            resolved=row.resolved_at is not None,
             address_id=row.address_id,
             expires_at=row.expires_at,
         )
-        for row in conn.execute(dialect.look_up(conn, batch, found))
+        for row in found
     ]
 
 
 def read_events(conn: Connection, wanted: Collection[tuple[str, UUID]]) -> dict[UUID, Event]:
     """These events, each (tenant, id)."""
-    batch = dialect.batch(
-        conn, {"tenant_": sa.Text, "id_": sa.Uuid}, sorted(wanted, key=lambda key: (key[0], key[1].bytes))
-    )
-    found = sa.select(*events.c).where(events.c.tenant == batch.c.tenant_, events.c.id == batch.c.id_)
-    return {row.id: event_from(row) for row in conn.execute(dialect.look_up(conn, batch, found))}
-
-
-def settle(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str, UUID]]:
-    """Turn outcomes into rows: the only place where that happens. The keys whose lease was lost meanwhile.
-
-    Fenced: a claim that is no longer the newest changes nothing.
-    """
-    final = [s for s in settlements if s.outcome.final]
-    ours = _delete(conn, [s.claim for s in final]) | _put_back(
-        conn, [s for s in settlements if not s.outcome.final]
-    )
-    kept = [s for s in settlements if (*s.claim.key, s.claim.fence) in ours]
-    now = dialect.read_now(conn) if kept else None
-    if now is not None:
-        _write_outcomes(conn, [(s.claim, s.outcome) for s in kept], at=now)
-    for s in kept:
-        if s.outcome.address_gone and s.address_id is not None:
-            people.mark_gone(conn, s.claim.tenant, s.address_id, s.outcome.detail or "")
-    return {s.claim.key for s in settlements if (*s.claim.key, s.claim.fence) not in ours}
-
-
-def _delete(conn: Connection, claims: Sequence[Claim]) -> set[tuple[str, UUID, int]]:
-    """Take out the rows of these claims; (tenant, delivery, fence) of those that were still theirs."""
-    if not claims:
-        return set()
-    at = dialect.at_addresses(conn, queue, _addresses_of(conn, claims))
-    rows = conn.execute(
-        sa.delete(queue).where(at).returning(queue.c.tenant, queue.c.delivery_id, queue.c.claims)
-    )
-    return {(row.tenant, row.delivery_id, row.claims) for row in rows}
-
-
-def _put_back(conn: Connection, settlements: Sequence[Settlement]) -> set[tuple[str, UUID, int]]:
-    ours = set()
-    for s in sorted(settlements, key=lambda s: s.claim.delivery_id.bytes):
-        wait = s.outcome.wait or timedelta()
-        row = conn.execute(
-            sa.update(queue)
-            .where(
-                queue.c.tenant == s.claim.tenant,
-                queue.c.delivery_id == s.claim.delivery_id,
-                queue.c.claims == s.claim.fence,
-            )
-            .values(
-                lease_until=None,
-                due_at=dialect.after(conn, wait.total_seconds()),
-                attempts=queue.c.attempts + int(s.outcome.spent),
-            )
-            .returning(queue.c.tenant, queue.c.delivery_id, queue.c.claims)
-        ).first()
-        if row is not None:
-            ours.add((row.tenant, row.delivery_id, row.claims))
-    return ours
-
-
-def _addresses_of(conn: Connection, claims: Sequence[Claim]) -> sa.Select[Any]:
-    """Where the rows of these claims lie, those that are still theirs; locked, in the order of their keys."""
-    batch = _batch(conn, claims)
-    found = sa.select(dialect.row_address(conn, queue)).where(
-        queue.c.tenant == batch.c.tenant_,
-        queue.c.delivery_id == batch.c.id_,
-        queue.c.claims == batch.c.fence_,
-    )
-    rows = dialect.look_up(conn, batch, found, lock=True).subquery("held")
-    return sa.select(rows.c.here)
-
-
-def _batch(conn: Connection, claims: Sequence[Claim]) -> sa.FromClause:
-    ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
-    return dialect.batch(
-        conn,
-        {"tenant_": sa.Text, "id_": sa.Uuid, "fence_": sa.Integer},
-        [(c.tenant, c.delivery_id, c.fence) for c in ordered],
-    )
-
-
-def _write_outcomes(conn: Connection, ended: Sequence[tuple[Claim, Outcome]], *, at: datetime) -> None:
-    dialect.insert_many(
-        conn,
-        outcomes,
-        (
-            "tenant",
-            "delivery_id",
-            "claim",
-            "attempt",
-            "at",
-            "result",
-            "final",
-            "code",
-            "detail",
-            "duration_ms",
-            "receipt",
-        ),
-        [
-            (
-                claim.tenant,
-                claim.delivery_id,
-                claim.fence,
-                claim.attempts + int(outcome.spent),
-                at,
-                outcome.result.value,
-                outcome.final,
-                outcome.code,
-                outcome.detail,
-                int(outcome.duration.total_seconds() * 1000),
-                outcome.receipt,
-            )
-            for claim, outcome in ended
-        ],
-    )
+    found = _EVENTS.rows(conn, sorted(wanted, key=lambda key: (key[0], key[1].bytes)))
+    return {row.id: event_from(row) for row in found}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,10 +14,20 @@ from sqlalchemy.engine import Connection, Row
 from clarion import question
 from clarion.delivery import State, state_of
 from clarion.event import Event
-from clarion.explanation import Attempt, DeliveryRecord, NotificationRecord, Progress
+from clarion.explanation import Attempt, DeliveryRecord, Holder, NotificationRecord, Progress
+from clarion.question import Question
 from clarion.severity import Severity
 from clarion.store import dialect
-from clarion.store.schema import addresses, deliveries, events, notifications, outcomes, questions, queue
+from clarion.store.schema import (
+    addresses,
+    deliveries,
+    events,
+    notifications,
+    outcomes,
+    questions,
+    queue,
+    slots,
+)
 from clarion.store.walks import event_from
 
 
@@ -37,22 +48,16 @@ def _progress(row: Row[Any]) -> Progress:
         failure=row.failure,
         failures=row.failures,
         due_at=row.due_at,
+        withdrawn_at=row.withdrawn_at,
+        resolved_at=row.resolved_at,
+        repeat_of=row.repeat_of,
     )
 
 
 def notification(conn: Connection, tenant: str, event_id: UUID, recipient: str) -> NotificationRecord | None:
     """What was decided on this recipient, with the question that was asked, and what became of it."""
     row = conn.execute(
-        sa.select(*notifications.c, questions.c.question.label("question_"))
-        .join(
-            questions,
-            sa.and_(
-                questions.c.tenant == notifications.c.tenant,
-                questions.c.event_id == notifications.c.event_id,
-                questions.c.n == notifications.c.question,
-            ),
-        )
-        .where(
+        _with_question().where(
             notifications.c.tenant == tenant,
             notifications.c.event_id == event_id,
             notifications.c.recipient == recipient,
@@ -60,6 +65,66 @@ def notification(conn: Connection, tenant: str, event_id: UUID, recipient: str) 
     ).first()
     if row is None:
         return None
+    return replace(
+        _record(row),
+        deliveries=_deliveries(conn, tenant, row.id),
+        holders=_holders(conn, tenant, recipient, row.verdicts or {}),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A notification and its event; not what became of it."""
+
+    event: Event
+    record: NotificationRecord
+
+
+def decided(
+    conn: Connection,
+    tenant: str,
+    of: Sequence[UUID] | None,
+    since: datetime | None,
+    type: str | None,
+    most: int,
+) -> list[Decided]:
+    """What was decided on these events, in order; at most so many. `None` leaves the choice open."""
+    same = sa.and_(events.c.tenant == notifications.c.tenant, events.c.id == notifications.c.event_id)
+    chosen = [notifications.c.tenant == tenant]
+    chosen += [] if of is None else [events.c.id.in_(of)]
+    chosen += [] if since is None else [events.c.emitted_at >= since]
+    chosen += [] if type is None else [events.c.type == type]
+    rows = conn.execute(
+        _with_question()
+        .join(events, same)
+        .where(*chosen)
+        .order_by(
+            sa.func.coalesce(notifications.c.decided_at, notifications.c.created_at), notifications.c.id
+        )
+        .limit(most)
+    ).all()
+    known = {
+        row.id: event_from(row)
+        for row in conn.execute(
+            sa.select(*events.c).where(
+                events.c.tenant == tenant, events.c.id.in_({row.event_id for row in rows})
+            )
+        )
+    }
+    return [Decided(known[row.event_id], _record(row)) for row in rows]
+
+
+def _with_question() -> sa.Select[Any]:
+    same = sa.and_(
+        questions.c.tenant == notifications.c.tenant,
+        questions.c.event_id == notifications.c.event_id,
+        questions.c.n == notifications.c.question,
+    )
+    return sa.select(*notifications.c, questions.c.question.label("question_")).join(questions, same)
+
+
+def _record(row: Row[Any]) -> NotificationRecord:
+    """Without its deliveries, and who holds the slots that it did not get."""
     return NotificationRecord(
         id=row.id,
         recipient=row.recipient,
@@ -67,11 +132,42 @@ def notification(conn: Connection, tenant: str, event_id: UUID, recipient: str) 
         severity=Severity(row.severity),
         visible=row.visible,
         verdicts=row.verdicts or {},
-        question=question.from_json(row.question_),
+        question=_question(row.question_),
         created_at=row.created_at,
         read_at=row.read_at,
-        deliveries=_deliveries(conn, tenant, row.id),
+        deliveries=(),
+        decided_at=row.decided_at,
+        withdrawn_at=row.withdrawn_at,
+        resolved_at=row.resolved_at,
     )
+
+
+def _question(stored: Any) -> Question | None:
+    """The question, if this version can read it: it may have been stored by a newer one."""
+    try:
+        return question.from_json(stored)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _holders(conn: Connection, tenant: str, of: str, verdicts: Mapping[str, Any]) -> dict[str, Holder]:
+    """By key, the holders of the slots for which these verdicts found no room; as long as they stand there."""
+    since = {values.get("key"): values.get("since") for _, values, *_ in verdicts.values()}
+    taken = {key: datetime.fromisoformat(at) for key, at in since.items() if key and at}
+    if not taken:
+        return {}
+    holds = sa.and_(notifications.c.tenant == slots.c.tenant, notifications.c.id == slots.c.holder)
+    tells = sa.and_(events.c.tenant == notifications.c.tenant, events.c.id == notifications.c.event_id)
+    rows = conn.execute(
+        sa.select(slots.c.key, slots.c.taken_at, slots.c.holder, events.c.id, events.c.type)
+        .select_from(slots.join(notifications, holds).join(events, tells))
+        .where(slots.c.tenant == tenant, slots.c.recipient == of, slots.c.key.in_(sorted(taken)))
+    )
+    return {
+        row.key: Holder(notification=row.holder, event=row.id, type=row.type)
+        for row in rows
+        if row.taken_at == taken[row.key]
+    }
 
 
 def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[DeliveryRecord, ...]:
@@ -79,7 +175,9 @@ def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[D
         sa.select(
             deliveries.c.id,
             deliveries.c.channel,
+            deliveries.c.address_id,
             addresses.c.value.label("address"),
+            addresses.c.gone_at,
             queue.c.delivery_id.label("queued"),
             queue.c.due_at,
             (queue.c.lease_until > dialect.now(conn)).label("leased"),
@@ -100,6 +198,8 @@ def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[D
             id=row.id,
             channel=row.channel,
             address=row.address,
+            address_id=row.address_id,
+            address_gone_at=row.gone_at,
             state=_state(row, attempts.get(row.id, [])),
             due_at=row.due_at,
             attempts=tuple(attempts.get(row.id, ())),
@@ -137,7 +237,10 @@ def _attempts(conn: Connection, tenant: str, of: list[UUID]) -> dict[UUID, list[
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Who has a notification of an event, and by channel when a delivery went out, or how it stands."""
+    """Who has a notification of an event, and by channel when a delivery went out, or how it stands.
+
+    `due_at`: when what waits is tried, by channel. `decided_at`: when it was decided on again.
+    """
 
     recipient: str
     reason: str
@@ -145,12 +248,15 @@ class Told:
     gates: int
     sent_at: dict[str, datetime]
     unsent: dict[str, State] = field(default_factory=dict)
+    due_at: dict[str, datetime] = field(default_factory=dict)
+    decided_at: datetime | None = None
 
 
 def told(conn: Connection, tenant: str, event_id: UUID) -> list[Told]:
     """Everybody decided on for this event."""
     sent: dict[UUID, dict[str, datetime]] = {}
     unsent: dict[UUID, dict[str, State]] = {}
+    due: dict[UUID, dict[str, datetime]] = {}
     mine = (notifications.c.tenant == tenant, notifications.c.event_id == event_id)
     for row in conn.execute(_deliveries_of(conn).where(*mine)):
         state = state_of(queued=row.queued is not None, leased=bool(row.leased), final=row.result)
@@ -158,9 +264,20 @@ def told(conn: Connection, tenant: str, event_id: UUID) -> list[Told]:
             sent.setdefault(row.notification_id, {})[row.channel] = row.at
         else:
             unsent.setdefault(row.notification_id, {})[row.channel] = state
+            if row.due_at is not None:
+                due.setdefault(row.notification_id, {})[row.channel] = row.due_at
     rows = conn.execute(sa.select(*notifications.c).where(*mine).order_by(notifications.c.recipient))
     return [
-        Told(r.recipient, r.reason, r.visible, r.gates, sent.get(r.id, {}), unsent.get(r.id, {}))
+        Told(
+            recipient=r.recipient,
+            reason=r.reason,
+            visible=r.visible,
+            gates=r.gates,
+            sent_at=sent.get(r.id, {}),
+            unsent=unsent.get(r.id, {}),
+            due_at=due.get(r.id, {}),
+            decided_at=r.decided_at,
+        )
         for r in rows
     ]
 
@@ -180,6 +297,7 @@ def _deliveries_of(conn: Connection) -> sa.Select[Any]:
         outcomes.c.at,
         outcomes.c.result,
         queue.c.delivery_id.label("queued"),
+        queue.c.due_at,
         (queue.c.lease_until > dialect.now(conn)).label("leased"),
     ).select_from(
         deliveries.join(notifications, notification).outerjoin(outcomes, final).outerjoin(queue, queued)

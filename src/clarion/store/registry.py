@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from clarion import retention
 from clarion.errors import ConfigError, shown
 from clarion.event_type import EventType
+from clarion.policy import Escalation
 from clarion.question import INBOX
+from clarion.slot import Rule
 from clarion.store import dialect
+from clarion.store.prepared import LookUp
 from clarion.store.schema import event_types, type_channels
 
 
@@ -59,19 +63,41 @@ def persist(conn: Connection, types: Iterable[EventType], channels: Iterable[str
     )
 
 
+_ENABLED = LookUp(
+    {"type_": sa.Text},
+    lambda batch, _: sa.select(*type_channels.c).where(type_channels.c.type == batch.c.type_),
+)
+
+
 def enabled_since(conn: Connection, types: Iterable[str]) -> dict[str, dict[str, datetime]]:
     """Since when each of these types may go out, by type and channel."""
-    rows = conn.execute(sa.select(*type_channels.c).where(type_channels.c.type.in_(sorted(set(types)))))
     since: dict[str, dict[str, datetime]] = {}
-    for row in rows:
+    for row in _ENABLED.rows(conn, [(type,) for type in sorted(set(types))]):
         since.setdefault(row.type, {})[row.channel] = row.enabled_since
     return since
+
+
+def channels(conn: Connection) -> set[str]:
+    """All on which any type was ever enabled."""
+    return set(conn.execute(sa.select(type_channels.c.channel).distinct()).scalars())
+
+
+def codes(conn: Connection) -> set[str]:
+    """All types that were ever declared."""
+    return set(conn.execute(sa.select(event_types.c.code)).scalars())
 
 
 def has_resolver(conn: Connection, code: str) -> bool:
     """Whether the application finds the audience of this type itself."""
     options = conn.execute(sa.select(event_types.c.options).where(event_types.c.code == code)).scalar()
     return bool(options and options["resolver"])
+
+
+def looks_back(conn: Connection) -> tuple[timedelta, str]:
+    """How far back the policies of all types look, and the type of the one that looks furthest."""
+    found = conn.execute(sa.select(event_types.c.code, event_types.c.options)).all()
+    seconds, code = max(((row.options["looks_back_seconds"], row.code) for row in found), default=(0, ""))
+    return timedelta(seconds=seconds), code
 
 
 def _row(type: EventType) -> dict[str, Any]:
@@ -90,5 +116,32 @@ def _row(type: EventType) -> dict[str, Any]:
             "resolver": type.resolver is not None,
             "tell_actor": type.policy.tell_actor,
             "retry_waits_seconds": [wait.total_seconds() for wait in type.policy.retries.waits],
+            "cooldown": _rule(type.policy.cooldown),
+            "throttle": _rule(type.policy.throttle),
+            "escalation": [_step(step) for step in type.policy.escalation],
+            "looks_back_seconds": retention.longest(type).total_seconds(),
         },
+    }
+
+
+def _rule(rule: Rule | None) -> dict[str, Any] | None:
+    if rule is None:
+        return None
+    return {
+        "limit": rule.limit,
+        "window_seconds": rule.window.total_seconds(),
+        "key": list(rule.key),
+        "channels": None if rule.channels is None else list(rule.channels),
+        "charge": rule.charge,
+        "overflow": rule.overflow,
+        "exempt": None if rule.exempt is None else rule.exempt.label,
+    }
+
+
+def _step(step: Escalation) -> dict[str, Any]:
+    return {
+        "repeats": step.repeats,
+        "after_seconds": None if step.after is None else step.after.total_seconds(),
+        "severity": None if step.severity is None else step.severity.label,
+        "renotify": step.renotify,
     }

@@ -1,7 +1,7 @@
 """Every table of Clarion. `docs/schema.md` explains them and keeps the measurements.
 
-`tenant` leads every key of a tenant's data; `event_types`, `type_channels` and `pauses` belong to the whole
-installation. There are no foreign keys: each would cost a look-up per row on the hottest inserts; rows are
+`tenant` leads every key of a tenant's data; `event_types`, `type_channels`, `pauses`, `meters` and `permits` belong to
+the whole installation. There are no foreign keys: each would cost a look-up per row on the hottest inserts; rows are
 only ever removed by retention, from the leaves up.
 """
 
@@ -96,9 +96,12 @@ events = Table(
         "failures", SmallInteger, nullable=False, server_default=text("0")
     ),  # the application's code raised
     Column("losses", SmallInteger, nullable=False, server_default=text("0")),  # its process died
-    Column("cursor", Text),  # the last topic subscriber decided on
+    Column("cursor", Text),  # how far each of its crowds is decided on: see `workers.pages`
     Column("failure", Text),  # why the walk was given up
-    Column("withdrawn_at", Instant),
+    Column("walked_at", Instant),  # when the walk came to its end
+    Column("withdrawn_at", Instant),  # what it was about is gone
+    Column("resolved_at", Instant),  # its condition has ended
+    Column("repeat_of", Uuid),  # of a condition that was open: counted there, told to nobody
     _key("tenant", "id"),
 )
 _index("events_key", events.c.tenant, events.c.key, unique=True, where="key IS NOT NULL")
@@ -106,6 +109,52 @@ _index("events_due", events.c.tenant, events.c.due_at, where="due_at IS NOT NULL
 _index("events_lost", events.c.due_at, where="due_at IS NOT NULL AND losses > 0")
 _index("events_subject", events.c.tenant, events.c.subject, events.c.id, where="subject IS NOT NULL")
 _index("events_thread", events.c.tenant, events.c.thread, events.c.id, where="thread IS NOT NULL")
+# Of those that say a condition again only the condition knows: a resolution need not look at a million of them.
+_index(
+    "events_condition",
+    events.c.tenant,
+    events.c.condition,
+    events.c.id,
+    where="condition IS NOT NULL AND repeat_of IS NULL",
+)
+
+# Taking back, written in the caller's own transaction as an event is: one event, all about a subject (for one
+# recipient or for all), or a condition that has ended. It bears on the events with an id below its own; senders and
+# fan-out look here, and a worker applies it to what was decided before.
+withdrawals = Table(
+    PREFIX + "withdrawals",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("event_id", Uuid),
+    Column("subject", Text),
+    Column("condition", Text),
+    Column("recipient", Text),
+    Column("at", Instant, nullable=False),
+    Column("applied_at", Instant),
+    _key("tenant", "id"),
+    CheckConstraint(
+        "(CASE WHEN event_id IS NULL THEN 0 ELSE 1 END + CASE WHEN subject IS NULL THEN 0 ELSE 1 END"
+        " + CASE WHEN condition IS NULL THEN 0 ELSE 1 END) = 1",
+        name="one_target",
+    ),
+)
+_index("withdrawals_event", withdrawals.c.tenant, withdrawals.c.event_id, where="event_id IS NOT NULL")
+_index(
+    "withdrawals_subject",
+    withdrawals.c.tenant,
+    withdrawals.c.subject,
+    withdrawals.c.id,
+    where="subject IS NOT NULL",
+)
+_index(
+    "withdrawals_condition",
+    withdrawals.c.tenant,
+    withdrawals.c.condition,
+    withdrawals.c.id,
+    where="condition IS NOT NULL",
+)
+_index("withdrawals_pending", withdrawals.c.id, where="applied_at IS NULL")
 
 # A state of the world that an event opened; unique only while it is open.
 conditions = Table(
@@ -119,13 +168,16 @@ conditions = Table(
     Column("opened_at", Instant, nullable=False),
     Column("repeats", Integer, nullable=False, server_default=text("0")),
     Column("last_at", Instant, nullable=False),
-    Column("escalate_at", Instant),
+    Column("escalations", SmallInteger, nullable=False, server_default=text("0")),  # steps taken
+    Column("escalated_by", Uuid),  # the event that told of the last one
+    Column("escalate_at", Instant),  # when the next step is due by time
     Column("resolved_at", Instant),
     _key("tenant", "id"),
 )
 _index(
     "conditions_open", conditions.c.tenant, conditions.c.condition, unique=True, where="resolved_at IS NULL"
 )
+_index("conditions_event", conditions.c.tenant, conditions.c.event_id)
 _index(
     "conditions_escalate", conditions.c.escalate_at, where="resolved_at IS NULL AND escalate_at IS NOT NULL"
 )
@@ -158,13 +210,22 @@ recipients = Table(
     Column("enabled", Boolean, nullable=False, server_default=text("TRUE")),  # the global switch
     Column("silent_until", Instant),
     Column("quiet_hours", Json),
-    Column("filters", Json),  # tags to include, then to exclude
-    Column("roles", Json),
+    Column("tags", Json),  # to include, then to exclude
     Column("last_active_at", Instant),
     Column("created_at", Instant, nullable=False),
     Column("updated_at", Instant, nullable=False),
     _key("tenant", "id"),
 )
+
+recipient_roles = Table(
+    PREFIX + "recipient_roles",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    _key("tenant", "role", "recipient"),
+)
+_index("recipient_roles_recipient", recipient_roles.c.tenant, recipient_roles.c.recipient)
 
 # Where a recipient is reached. A one-off address is its own recipient: `email:a@b.test`.
 addresses = Table(
@@ -180,6 +241,7 @@ addresses = Table(
     Column("gone_at", Instant),
     Column("gone_reason", Text),
     Column("created_at", Instant, nullable=False),
+    Column("used_at", Instant),  # of a one-off: when it was last in an audience
     _key("tenant", "id"),
 )
 _index(
@@ -190,6 +252,10 @@ _index(
     addresses.c.value,
     unique=True,
 )
+GONE = "gone_at IS NOT NULL"
+_index("addresses_gone", addresses.c.tenant, addresses.c.id, where=GONE)
+ONE_OFF = "used_at IS NOT NULL"
+_index("addresses_one_off", addresses.c.tenant, addresses.c.id, where=ONE_OFF)
 
 preferences = Table(
     PREFIX + "preferences",
@@ -206,28 +272,29 @@ preferences = Table(
     _key("tenant", "recipient", "scope", "channel"),
 )
 
+# What a recipient said before and after each change, numbered under the lock of the recipient's row.
 preference_changes = Table(
     PREFIX + "preference_changes",
     metadata,
     Column("tenant", Text, nullable=False),
-    Column("id", Uuid, nullable=False),
     Column("recipient", Text, nullable=False),
+    Column("n", Integer, nullable=False),
     Column("at", Instant, nullable=False),
     Column("by", Text),
-    Column("before", Json),
-    Column("after", Json),
-    _key("tenant", "id"),
+    Column("before", Json, nullable=False),
+    Column("after", Json, nullable=False),
+    _key("tenant", "recipient", "n"),
 )
-_index("preference_changes_recipient", preference_changes.c.tenant, preference_changes.c.recipient)
 
-# Who follows a topic, and how closely: a thread is a topic too.
+# Who follows a topic, and how closely: a thread is a topic too. Each value alone may be unsaid.
 subscriptions = Table(
     PREFIX + "subscriptions",
     metadata,
     Column("tenant", Text, nullable=False),
     Column("topic", Text, nullable=False),
     Column("recipient", Text, nullable=False),
-    Column("level", Text, nullable=False, server_default="all"),
+    Column("subscribed", Boolean, nullable=False, server_default=text("TRUE")),  # is in its audience
+    Column("level", Text),
     Column("muted_until", Instant),
     Column("reason", Text),
     Column("created_at", Instant, nullable=False),
@@ -253,6 +320,7 @@ notifications = Table(
     Column("gates", BigInteger, nullable=False, server_default=text("0")),
     Column("verdicts", Json),
     Column("created_at", Instant, nullable=False),
+    Column("decided_at", Instant),  # when it was decided on again, because there was room for it
     Column("seen_at", Instant),
     Column("read_at", Instant),
     Column("done_at", Instant),
@@ -266,6 +334,7 @@ notifications = Table(
 VISIBLE = "visible AND withdrawn_at IS NULL"
 UNREAD = "visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"
 REFUSED = "gates <> 0"
+BLOCKED = "(gates & 786432) <> 0"  # by a cooldown or a throttle: see `gates.BITS`
 _index(
     "notifications_event",
     notifications.c.tenant,
@@ -282,6 +351,13 @@ _index(
 )
 _index("notifications_unread", notifications.c.tenant, notifications.c.recipient, where=UNREAD)
 _index("notifications_gates", notifications.c.tenant, notifications.c.id, where=REFUSED)
+_index(
+    "notifications_blocked",
+    notifications.c.tenant,
+    notifications.c.recipient,
+    notifications.c.id,
+    where=BLOCKED,
+)
 
 # What a gate was asked, once per distinct question of an event: `explain` decides it again.
 questions = Table(
@@ -294,8 +370,10 @@ questions = Table(
     _key("tenant", "event_id", "n"),
 )
 
-# A place in a cooldown (n = 0) or throttle (n < limit) window. Taken while its holder waits, is being
-# sent, or was sent within the window. `blocked` is the newest notification that it stopped.
+# A place in a cooldown (n = 0) or throttle (n < limit) window, held by a notification on some channels. Taken while
+# its holder waits or is being sent (`until` is NULL), and until `until` once it was sent. `blocked_since`: it has
+# stopped somebody, of whom the first was decided on then; if its holder ends unsent, `freed_at` says so until they
+# were decided on again.
 slots = Table(
     PREFIX + "slots",
     metadata,
@@ -305,12 +383,17 @@ slots = Table(
     Column("severity", SmallInteger, nullable=False),
     Column("n", SmallInteger, nullable=False),
     Column("holder", Uuid, nullable=False),
+    Column("channels", Json),  # NULL: all
+    Column("window_ms", BigInteger, nullable=False),
     Column("taken_at", Instant, nullable=False),
-    Column("sent_at", Instant),
-    Column("blocked", Uuid),
+    Column("until", Instant),
+    Column("blocked_since", Instant),
+    Column("freed_at", Instant),
     _key("tenant", "recipient", "key", "severity", "n"),
+    postgresql_with={"fillfactor": 80},
 )
 _index("slots_holder", slots.c.tenant, slots.c.holder)
+_index("slots_freed", slots.c.freed_at, where="freed_at IS NOT NULL")
 
 # Many notifications for one delivery. Unique while open; locked while members join.
 digests = Table(
@@ -397,15 +480,34 @@ queue = Table(
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("losses", SmallInteger, nullable=False, server_default=text("0")),
     Column("cancelled", Boolean, nullable=False, server_default=text("FALSE")),
+    Column("cancel_code", Text),  # why, for the outcome of what was being sent meanwhile
+    Column(
+        "slots", SmallInteger, nullable=False, server_default=text("0")
+    ),  # FREE, HOLDS or OWES: see `slot`
+    Column(
+        "aged_from", Instant
+    ),  # the type's max_age counts from here, where a person replayed what was older
     _key("tenant", "delivery_id"),
     postgresql_with=_HOT_TABLE,
 )
 _index("queue_due", queue.c.channel, queue.c.lane, queue.c.priority, queue.c.due_at, where="losses = 0")
 _index("queue_lost", queue.c.channel, queue.c.due_at, where="losses > 0")
 
-RESULTS = ("sent", "retry", "failed", "down", "given_back", "held", "lost", "cancelled", "suppressed")
+RESULTS = (
+    "sent",
+    "retry",
+    "failed",
+    "down",
+    "given_back",
+    "held",
+    "lost",
+    "replayed",
+    "cancelled",
+    "suppressed",
+)
 
-# One row per claim that ended, exactly one of them final.
+# One row per claim that ended, exactly one of them final once the delivery has left the queue; and one per replay,
+# which makes the end of before an outcome among others.
 outcomes = Table(
     PREFIX + "outcomes",
     metadata,
@@ -469,19 +571,41 @@ silences = Table(
 )
 _index("silences_ends", silences.c.tenant, silences.c.ends_at)
 
-# A provider, or a destination, that is not tried before `until`.
+# A channel, or one lane of it, that is not tried before `until`; the lane of a whole channel is empty.
 pauses = Table(
     PREFIX + "pauses",
     metadata,
-    Column("provider", Text, nullable=False),
     Column("channel", Text, nullable=False),
+    Column("lane", Text, nullable=False),
     Column("by", Text, nullable=False),
     Column("code", Text),
     Column("detail", Text),
     Column("since", Instant, nullable=False),
     Column("until", Instant, nullable=False),
     Column("probes", Integer, nullable=False, server_default=text("0")),
-    _key("provider"),
+    _key("channel", "lane"),
+)
+
+# How far the rate of a capped channel is spent, or that of one lane of it; who claims there locks the row.
+meters = Table(
+    PREFIX + "meters",
+    metadata,
+    Column("channel", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("spent_until", Instant, nullable=False),
+    _key("channel", "lane"),
+)
+
+# How many deliveries a worker has in hand, where so many at once are allowed; void when its last lease ends.
+permits = Table(
+    PREFIX + "permits",
+    metadata,
+    Column("channel", Text, nullable=False),
+    Column("lane", Text, nullable=False),
+    Column("worker", Uuid, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+    _key("channel", "lane", "worker"),
 )
 
 api_keys = Table(

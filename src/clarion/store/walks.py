@@ -101,7 +101,7 @@ def renew(conn: Connection, walk: Walk, *, lease: timedelta) -> bool:
 
 def finish(conn: Connection, walks: Sequence[Walk]) -> None:
     """Everybody has been decided on."""
-    _update(conn, walks, due_at=None, lease_until=None)
+    _update(conn, walks, due_at=None, lease_until=None, walked_at=dialect.now(conn))
 
 
 def give_back(conn: Connection, walks: Sequence[Walk], *, wait: float = 0.0) -> None:
@@ -122,7 +122,7 @@ def postpone(conn: Connection, walk: Walk, seconds: float, *, failed: bool) -> N
 
 def give_up(conn: Connection, walk: Walk, why: str) -> None:
     """The walk has failed for good; the event says why."""
-    _update(conn, [walk], due_at=None, lease_until=None, failure=storable(why))
+    _update(conn, [walk], due_at=None, lease_until=None, walked_at=dialect.now(conn), failure=storable(why))
 
 
 def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> int:

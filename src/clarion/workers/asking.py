@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion.delivery import Outcome, Result, suppressed, wait_while_down
+from clarion.circumstances import Candidate, Facts
+from clarion.delivery import Claim, Outcome, Result, held, suppressed, wait_while_down
 from clarion.errors import storable
 from clarion.event import Event
 from clarion.event_type import EventType
-from clarion.plan import Candidate, Facts, Planned, plan
-from clarion.preference import scopes
+from clarion.plan import Planned, plan
 from clarion.recipient import Address, Recipient, StoredAddress
-from clarion.store import people, queue, registry
-from clarion.store.queue import Claim, Work
+from clarion.store import queue, withdrawals
+from clarion.store.queue import Work
+from clarion.store.withdrawals import Withdrawn
+from clarion.workers import facts
+from clarion.workers.facts import Asked
 
 _UNDECLARED_WAIT = timedelta(seconds=10)
 
@@ -61,37 +64,58 @@ def read(
     works = queue.read_work(conn, claims)
     missing = {(w.claim.tenant, w.event_id) for w in works if w.event_id not in known_events}
     events = {**known_events, **(queue.read_events(conn, missing) if missing else {})}
-    by_event: dict[UUID, list[Work]] = {}
+    alike: dict[tuple[UUID, datetime | None], list[Work]] = {}
     refused = []
     for work in works:
         if events[work.event_id].type in types:
-            by_event.setdefault(work.event_id, []).append(work)
+            alike.setdefault((work.event_id, work.claim.aged_from), []).append(work)
         else:
             refused.append((work, _left_to_others(events[work.event_id].type)))
-    declared = {types[events[id].type].code: types[events[id].type] for id in by_event}
-    known = people.read(
-        conn,
-        [(work.claim.tenant, work.recipient) for works in by_event.values() for work in works],
-        [scope for type in declared.values() for scope in scopes(type)],
-    )
-    since = registry.enabled_since(conn, declared)
-    groups = []
-    for id, of_event in by_event.items():
-        event, type = events[id], types[events[id].type]
-        facts = known[event.tenant].facts(since.get(type.code, {}))
-        groups.append(Group(event, type, of_event, facts))
+    asked = [
+        Asked(
+            event=events[id],
+            type=_aged(types[events[id].type], events[id], aged_from),
+            recipients=[work.recipient for work in together],
+        )
+        for (id, aged_from), together in alike.items()
+    ]
+    known, _ = facts.read(conn, asked, claims[0].now, charged=False)
+    withdrawn = withdrawals.read(conn, [one.event for one in asked])
+    groups = [
+        Group(one.event, one.type, [_by_now(work, withdrawn) for work in together], facts_)
+        for one, facts_, together in zip(asked, known, alike.values(), strict=True)
+    ]
     return Found(groups, refused)
+
+
+def _aged(type: EventType, event: Event, aged_from: datetime | None) -> EventType:
+    """The type as it is for what was replayed past its max_age, which counts from then."""
+    if aged_from is None or type.max_age is None:
+        return type
+    return replace(type, max_age=type.max_age + max(aged_from - event.at, timedelta()))
+
+
+def _by_now(work: Work, withdrawn: Withdrawn) -> Work:
+    """With what was taken back and may not be written on the notification yet."""
+    taken_back = withdrawn.for_(work.event_id, work.recipient)
+    resolved = work.event_id in withdrawn.resolved
+    if not taken_back and not resolved:
+        return work
+    return replace(work, withdrawn=work.withdrawn or taken_back, resolved=work.resolved or resolved)
 
 
 def ask(group: Group, channel: str) -> tuple[list[Ready], list[tuple[Work, Outcome]]]:
     """Decide again on these deliveries: those still wanted, and why the others are not."""
-    candidates = [_candidate(work, channel, group.facts) for work in group.works]
+    candidates = [candidate(work, channel, group.facts) for work in group.works]
     answers = plan(group.event, group.type, candidates, group.facts, group.works[0].claim.now).planned
     ready, refused = [], []
     for work, answer in zip(group.works, answers, strict=True):
         address = next((a for a in answer.addresses if a.id == work.address_id), None)
-        if address is None:
-            refused.append((work, suppressed(*_why(answer, channel))))
+        refusal = refused_by(answer, channel, work.claim.now)
+        if refusal is not None:
+            refused.append((work, refusal))
+        elif address is None:
+            refused.append((work, suppressed("reachable", "the address was removed or is dead")))
         else:
             recipient = group.facts.recipients.get(work.recipient)
             ready.append(
@@ -100,23 +124,36 @@ def ask(group: Group, channel: str) -> tuple[list[Ready], list[tuple[Work, Outco
     return ready, refused
 
 
-def _candidate(work: Work, channel: str, facts: Facts) -> Candidate:
+def candidate(work: Work, channel: str, facts: Facts) -> Candidate:
+    """Who it is for, as planning takes them."""
     address = next((a for a in facts.addresses.get(work.recipient, ()) if a.id == work.address_id), None)
     one_off = None
     if address is not None and work.recipient not in facts.recipients:
         given = Address(channel, address.value, address.locale)
         one_off = given if given.recipient == work.recipient else None
-    return Candidate(work.recipient, work.reason, one_off, read=work.read, withdrawn=work.withdrawn)
+    return Candidate(
+        work.recipient,
+        work.reason,
+        one_off,
+        read=work.read,
+        withdrawn=work.withdrawn,
+        resolved=work.resolved,
+        notification=work.notification_id,
+    )
 
 
-def _why(answer: Planned, channel: str) -> tuple[str, str]:
-    """The gate that refused and its values; an address that went away is one that cannot be reached."""
-    decision = next((d for d in answer.decisions if d.channel == channel), None)
+def refused_by(answer: Planned, channel: str, now: datetime) -> Outcome | None:
+    """What a gate makes of a delivery on this channel, if it may not be sent now."""
+    decision = answer.decision(channel)
     if decision is None:
-        return "consent", "neither the event type nor the recipient asks for this channel any more"
-    if decision.gate is not None and decision.verdict is not None:
-        return decision.gate, ", ".join(f"{k}={v}" for k, v in decision.verdict.values.items())
-    return "reachable", "the address was removed or is dead"
+        return suppressed(
+            "consent", "neither the event type nor the recipient asks for this channel any more"
+        )
+    if decision.gate is None or decision.verdict is None:
+        return None
+    if decision.until is not None:
+        return held(decision.gate, decision.until - now)
+    return suppressed(decision.gate, ", ".join(f"{k}={v}" for k, v in decision.verdict.values.items()))
 
 
 def unanswered(work: Work, error: Exception) -> Outcome:

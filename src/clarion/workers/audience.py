@@ -1,18 +1,43 @@
-"""Who should know of an event: its sources, walked strongest reason first."""
+"""Who should know of an event: its sources, strongest reason first. Who is named stands in memory, a crowd never."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from dataclasses import dataclass
+from itertools import groupby
 
+from clarion.circumstances import Candidate
 from clarion.errors import InvalidInput, shown
-from clarion.event import Event
+from clarion.event import Event, Who
 from clarion.event_type import EventType
-from clarion.plan import Candidate
-from clarion.reason import rank
+from clarion.group import GROUPS_LIMIT, Group
+from clarion.reason import WEAKEST, rank
 from clarion.recipient import Address
 
-Step = tuple[str, Iterable[str | Address]]
+Step = tuple[str, Iterable[Who]]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Those who follow a topic."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"topic {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """A source that is read from the database, page by page."""
+
+    reason: str
+    source: Group | Topic
+
+    @property
+    def key(self) -> str:
+        """What a cursor calls it: no other source is called the same."""
+        return str(self.source)
 
 
 def steps(event: Event, type: EventType, application: object) -> list[Step]:
@@ -26,7 +51,7 @@ def steps(event: Event, type: EventType, application: object) -> list[Step]:
             not isinstance(step, tuple)
             or len(step) != 2
             or not isinstance(step[0], str)
-            or isinstance(step[1], str)
+            or isinstance(step[1], Who)
         ):
             raise InvalidInput(
                 f"the resolver of {type.code!r} yielded {shown(step)}; yield (reason, list of recipient ids)"
@@ -39,20 +64,52 @@ def ranked(sources: Iterable[Step]) -> list[Step]:
     return sorted(sources, key=lambda step: rank(step[0]))
 
 
-def candidates(sources: Iterable[Step]) -> Iterator[Candidate]:
-    """Everybody in these sources once, with the first reason that named them."""
+def entries(sources: Iterable[Step], topic: str | None = None) -> Iterator[Candidate | Crowd]:
+    """Everybody who is named in these ranked sources, and every crowd, once, with the first reason that named them.
+
+    Of equally strong reasons those who are named come first, then the crowds; the topic is last of all. So
+    whoever walks the entries in this order, and passes over who was told, tells each for the strongest reason.
+    """
     seen: set[str] = set()
-    for reason, people in sources:
-        for who in people:
-            if not isinstance(who, str | Address):
-                raise InvalidInput(f"for {reason!r} came {shown(who)}; recipients are ids (text) or Address")
-            one_off = who if isinstance(who, Address) else None
-            id = who.recipient if isinstance(who, Address) else who
-            if id not in seen:
-                seen.add(id)
-                yield Candidate(id, reason, one_off)
+    crowds: dict[Group, Crowd] = {}
+    for _, equally_strong in groupby(sources, key=lambda step: rank(step[0])):
+        new: list[Crowd] = []
+        for reason, people in equally_strong:
+            for who in people:
+                if isinstance(who, Group):
+                    if who not in crowds:
+                        new.append(crowds.setdefault(who, Crowd(reason, who)))
+                elif (named := _named(reason, who)).recipient not in seen:
+                    seen.add(named.recipient)
+                    yield named
+        if len(crowds) > GROUPS_LIMIT:
+            raise InvalidInput(f"the audience names {len(crowds):,} groups, at most {GROUPS_LIMIT}")
+        yield from new
+    if topic is not None:
+        yield Crowd(WEAKEST, Topic(topic))
 
 
-def page(source: Iterator[Candidate], size: int) -> list[Candidate]:
-    """The next so many; empty at the end."""
-    return list(islice(source, size))
+def candidates(sources: Iterable[Step]) -> Iterator[Candidate]:
+    """Only those who are named, each once."""
+    return (entry for entry in entries(sources) if isinstance(entry, Candidate))
+
+
+def _named(reason: str, who: str | Address) -> Candidate:
+    match who:
+        case str():
+            return Candidate(who, reason)
+        case Address():
+            return Candidate(who.recipient, reason, who)
+    raise InvalidInput(f"for {reason!r} came {shown(who)}; recipients are ids (text), Address or groups")
+
+
+def page(source: Iterator[Candidate | Crowd], size: int) -> tuple[list[Candidate], Crowd | None]:
+    """The next so many who are named, up to the next crowd; fewer without a crowd at the end."""
+    told: list[Candidate] = []
+    for entry in source:
+        if isinstance(entry, Crowd):
+            return told, entry
+        told.append(entry)
+        if len(told) == size:
+            break
+    return told, None

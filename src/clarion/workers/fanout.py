@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection
 
-from clarion import clock
+from clarion import clock, telemetry
 from clarion.delivery import spread
+from clarion.event import groups
 from clarion.store import walks
 from clarion.store.walks import Walk
 from clarion.workers import audience
 from clarion.workers.deciding import Page
+from clarion.workers.pages import FIRST
 from clarion.workers.walking import Going, Walking
 from clarion.workers.wiring import CALLS_AT_ONCE, DatabaseAway, Threads, Wiring
 
@@ -26,7 +28,8 @@ _PUT_OFF_AT_LEAST, _PUT_OFF_AT_MOST = 0.2, 10.0  # seconds
 class FanOut:
     """Claims events that are due and walks them: the plain ones together, the others each in a task of its own.
 
-    Plain is an event whose audience `emit` named in full: no code of the application's, no topic, one page.
+    Plain is an event whose audience `emit` named in full: no code of the application's, no crowd, no
+    condition, one page.
     Of the others there are never more than `walks` in hand, nor more than a few of one type where the
     application's code is called: what is beyond is put off, so that plain events find room at any time.
     """
@@ -34,6 +37,7 @@ class FanOut:
     def __init__(self, wiring: Wiring, threads: Threads, *, told: Callable[[], None]) -> None:
         self._wiring, self._threads = wiring, threads
         self._limits = wiring.limits
+        self._first_page = min(wiring.limits.page, FIRST)
         self._walking = Walking(wiring, threads, told=told)
         self._tasks: dict[asyncio.Task[None], Going] = {}
         self._interrupted: list[Walk] = []
@@ -112,9 +116,11 @@ class FanOut:
             and type.resolver is None
             and type.access is None
             and walk.event.topic is None
+            and walk.event.condition is None
             and not walk.losses
             and not walk.failures
-            and sum(len(people) for _, people in walk.event.to) <= self._limits.page
+            and sum(len(people) for _, people in walk.event.to) <= self._first_page
+            and not groups(walk.event.to)
         )
 
     def _has_room_for(self, walk: Walk) -> bool:
@@ -147,10 +153,12 @@ class FanOut:
         try:
             await self._walking.walk(going)
         except DatabaseAway as error:
-            log.warning("walk of %s was interrupted: %s", going.walk.event.id, error)
+            about = telemetry.about(going.walk.event)
+            log.warning("walk of %s was interrupted: %s", going.walk.event.id, error, extra=about)
             self._interrupted.append(going.walk)
         except Exception:
-            log.exception("walk of %s broke off, its lease will end", going.walk.event.id)
+            about = telemetry.about(going.walk.event)
+            log.exception("walk of %s broke off, its lease will end", going.walk.event.id, extra=about)
 
     async def _decide_together(self, plain: Sequence[Walk]) -> None:
         """Many small events in one transaction; if that fails, each alone, so that one cannot fail the others."""
@@ -175,7 +183,7 @@ class FanOut:
         size = 0
         for n, walk in enumerate(plain):
             told = list(audience.candidates(audience.ranked(walk.event.to)))
-            if pages and size + len(told) > self._limits.page:
+            if pages and size + len(told) > self._first_page:
                 return pages, plain[n:]
             pages.append(Page(walk=walk, type=self._wiring.types[walk.event.type], candidates=told))
             size += len(told)

@@ -5,32 +5,36 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy.engine import Connection
-
-from clarion import clock
+from clarion import clock, telemetry
+from clarion.cap import of_channel
 from clarion.channels import Channel
-from clarion.delivery import Outcome, given_back, not_sent, sent
-from clarion.errors import InvalidInput, Reject, Retry
+from clarion.delivery import Claim, Outcome, Result, given_back
+from clarion.errors import said
 from clarion.event import Event
-from clarion.message import Message
 from clarion.policy import Retries
-from clarion.recipient import Address
+from clarion.slot import OWES
 from clarion.store import queue
-from clarion.store.queue import Claim, Settlement
-from clarion.workers import asking
+from clarion.store.outcomes import Settlement
+from clarion.store.queue import Work
+from clarion.workers import asking, attempting, charging
 from clarion.workers.asking import Group, Ready
+from clarion.workers.attempting import failed
+from clarion.workers.claiming import Claiming
+from clarion.workers.grace import Grace
 from clarion.workers.loop import Bell
+from clarion.workers.pausing import Pausing
 from clarion.workers.settling import Settling
 from clarion.workers.wiring import ApplicationFailed, DatabaseAway, Threads, Wiring
 
 log = logging.getLogger(__name__)
 
 _LOST_EVERY = 1.0
+_AFTER_ERROR = 1.0
 _LEASE_MARGIN = 2.0
 _LAST_MOMENT = 2.0  # after the grace time, for what must be written
 _EVENTS_KEPT = 512
@@ -39,20 +43,33 @@ _EVENTS_KEPT = 512
 class Sender:
     """Sends the deliveries of one channel, many at once, a bounded number."""
 
-    def __init__(self, wiring: Wiring, threads: Threads, channel: Channel, bell: Bell) -> None:
-        """`bell` is that of the loop which polls: rung when there is room again."""
+    def __init__(
+        self,
+        wiring: Wiring,
+        threads: Threads,
+        channel: Channel,
+        bell: Bell,
+        *,
+        freed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`bell` is that of the loop which polls: rung when there is room again. `freed`: see `Settling`."""
         self._wiring, self._threads, self._channel, self._bell = wiring, threads, channel, bell
         self._limits = wiring.limits
         lease = self._limits.lease.total_seconds()
         self._margin = min(_LEASE_MARGIN, lease / 5)  # of a lease, kept for settling
         self._enough = lease / 4  # to begin with: a send that is cut off may have arrived
-        self._settling = Settling(threads, within=self._limits.settle_within.total_seconds())
+        within = self._limits.settle_within.total_seconds()
+        self._settling = Settling(threads, channel.name, within=within, freed=freed)
+        self._pausing = Pausing(
+            threads, channel.name, self._limits.lease, apart=wiring.lanes.apart(channel.name)
+        )
+        caps = of_channel(wiring.caps, channel.name)
+        self._claiming = Claiming(threads, channel.name, caps, self._pausing, self._limits.lease)
         self._room = asyncio.Semaphore(self._limits.concurrency)
         self._running: dict[asyncio.Task[None], int] = {}  # how many deliveries each has in hand
         self._events: OrderedDict[UUID, Event] = OrderedDict()
-        self._lane = ""
-        self._lanes = 1
         self._look_for_lost_at = 0.0
+        self._rest_until = 0.0
         self._saw_lost = False
         self._alone = False
 
@@ -60,89 +77,94 @@ class Sender:
         """Claim what there is room for; the seconds to rest."""
         rest = self._limits.poll.total_seconds()
         room = self._limits.concurrency + self._limits.batch - sum(self._running.values())
-        if (self._alone and self._running) or room < max(1, self._limits.batch // 2):
+        busy = (self._alone and self._running) or room < max(1, self._limits.batch // 2)
+        if busy or asyncio.get_running_loop().time() < self._rest_until:
             return rest
         self._alone = False
-        if await self._turn_of_the_lost():
+        most = await self._pausing.room(min(room, self._limits.batch))
+        if not most or await self._turn_of_the_lost():
             return rest
         until = clock.monotonic() + self._limits.lease.total_seconds()
-        claims = await self._claim(min(room, self._limits.batch))
+        claims = await self._claiming.take(most)
         if claims:
-            await self._start(claims, until)
+            self._run(self._start(claims, until), len(claims))
             return 0.0
+        self._pausing.nothing_claimed()
         if self._saw_lost and not self._running:  # nobody else waits: go on with those
             self._saw_lost, self._look_for_lost_at = False, 0.0
             return 0.0
-        return 0.0 if self._lane else rest
+        if self._claiming.midway:
+            return 0.0
+        return min(rest, self._claiming.wait.total_seconds() or rest)
 
-    async def finish(self, grace: float) -> None:
-        """Begin nothing more; wait so long for what is being sent, give back the rest, settle all."""
+    async def finish(self, grace: Grace) -> None:
+        """Begin nothing more; wait for what is being sent, give back the rest, settle all."""
         self._bell.stop()
-        if self._running:
-            _, left = await asyncio.wait(self._running, timeout=grace)
+        if left := await grace.wait(self._running):
             for task in left:
                 task.cancel()
-            if left:
-                await asyncio.wait(left, timeout=_LAST_MOMENT)
+            await asyncio.wait(left, timeout=_LAST_MOMENT)
+        await self._pausing.finish()
         if unwritten := await self._settling.flush(within=_LAST_MOMENT):
             log.warning("outcomes of %d deliveries are not written, their leases will end", unwritten)
+        with suppress(*DatabaseAway):
+            await self._claiming.finish()
 
-    # ── Claiming ─────────────────────────────────────────────────────────────────────────────────────────
-
-    async def _claim(self, most: int) -> list[Claim]:
-        """What is due, some of each lane; where to go on next time is remembered."""
-        name, lease, after = self._channel.name, self._limits.lease, self._lane
-        each = max(1, most // self._lanes)
-
-        def work(conn: Connection) -> tuple[list[Claim], str]:
-            claims = queue.claim_due(conn, name, most=most, each=each, lease=lease, after=after)
-            if len(claims) == most:
-                return claims, max(claim.lane for claim in claims)
-            return claims, queue.last_lane(conn, name, after=after)
-
-        claims, self._lane = await self._threads.transaction(work)
-        self._lanes = max(1, len({claim.lane for claim in claims}))
-        return claims
+    # ── Beginning ────────────────────────────────────────────────────────────────────────────────────────
 
     async def _turn_of_the_lost(self) -> bool:
         """Once a second, see to a delivery that lost its lease: alone, so wait until nothing else is in hand."""
         now = asyncio.get_running_loop().time()
         if now < self._look_for_lost_at:
             return False
-        name, lease = self._channel.name, self._limits.lease
+        name = self._channel.name
         if not await self._threads.reading(lambda conn: queue.any_lost(conn, name)):
             self._saw_lost, self._look_for_lost_at = False, now + _LOST_EVERY
             return False
         if self._running or await self._settling.flush(within=_LAST_MOMENT):
             return True
-        until = clock.monotonic() + lease.total_seconds()
-        claim = await self._threads.transaction(lambda conn: queue.claim_one_lost(conn, name, lease=lease))
+        until = clock.monotonic() + self._limits.lease.total_seconds()
+        claim = await self._claiming.take_lost()
         self._look_for_lost_at = now + _LOST_EVERY
         if claim is None:
             return False
         self._saw_lost = self._alone = True
-        await self._start([claim], until)
+        self._run(self._start([claim], until), 1)
         return True
 
     async def _start(self, claims: Sequence[Claim], until: float) -> None:
-        """Read what these claims are, and begin with those that are still wanted."""
-        types, known = self._wiring.types, self._events
+        """Read what these claims are, beside the next claim, and begin with those that are still wanted."""
+        types, known = self._wiring.types, dict(self._events)
         try:
             found = await self._threads.reading(lambda conn: asking.read(conn, claims, types, known))
-        except DatabaseAway:
-            for claim in claims:
-                self._settling.add(Settlement(claim, given_back()))
+        except asyncio.CancelledError:
+            self._give_back(claims)
             raise
+        except DatabaseAway as error:
+            about = telemetry.about(channel=self._channel.name)
+            log.warning("what %d deliveries are could not be read: %s", len(claims), said(error), extra=about)
+            self._give_back(claims)
+            self._rest_until = asyncio.get_running_loop().time() + _AFTER_ERROR
+            return
         except Exception as error:
-            log.exception("what %d deliveries are cannot be read", len(claims))
+            alone = claims[0].delivery_id if len(claims) == 1 else None
+            about = telemetry.about(delivery=alone, channel=self._channel.name)
+            log.exception("what %d deliveries are cannot be read", len(claims), extra=about)
             if len(claims) > 1:  # one of them is at fault
-                for claim in claims:
-                    await self._start([claim], until)
+                for n, claim in enumerate(claims, 1):
+                    try:
+                        await self._start([claim], until)
+                    except asyncio.CancelledError:
+                        self._give_back(claims[n:])
+                        raise
             else:
-                self._settling.add(Settlement(claims[0], _failed(claims[0], error, Retries())))
+                self._hand_in(claims[0], failed(claims[0], error, Retries()))
+            return
+        if self._bell.stopped:
+            self._give_back(claims)
             return
         for work, outcome in found.refused:
-            self._settling.add(Settlement(work.claim, outcome))
+            self._hand_in(work.claim, outcome)
         for group in found.groups:
             self._keep(group.event)
             if group.type.access is None:
@@ -166,33 +188,89 @@ class Sender:
                 left.clear()
                 self._begin(group, until)
         except TimeoutError:
-            log.warning("access check of %r: no time left for %d deliveries", group.type.code, len(left))
+            log.warning(
+                "access check of %r: no time left for %d deliveries",
+                group.type.code,
+                len(left),
+                extra=self._about(group),
+            )
         except ApplicationFailed as error:
-            log.warning("access check of %r failed: %s", group.type.code, error)
+            log.warning("access check of %r failed: %s", group.type.code, error, extra=self._about(group))
             left.clear()
             self._refuse_unanswered(group, error)
         finally:
             for work in left:
-                self._settling.add(Settlement(work.claim, given_back()))
+                self._hand_in(work.claim, given_back())
 
     def _refuse_unanswered(self, group: Group, error: ApplicationFailed) -> None:
         """Without access known nothing is sent; what another gate refuses anyway need not wait for it."""
         ready, refused = asking.ask(group, self._channel.name)
         for work, outcome in [*refused, *((r.work, asking.unanswered(r.work, error)) for r in ready)]:
-            self._settling.add(Settlement(work.claim, outcome))
+            self._hand_in(work.claim, outcome, work, group.event)
 
     def _begin(self, group: Group, until: float) -> None:
         """Ask the gates again: settle what is no longer wanted, and send the rest."""
         try:
             ready, refused = asking.ask(group, self._channel.name)
         except Exception as error:
-            log.exception("deliveries of event %s cannot be decided on", group.event.id)
+            log.exception(
+                "deliveries of event %s cannot be decided on", group.event.id, extra=self._about(group)
+            )
             ready = []
-            refused = [(w, _failed(w.claim, error, group.type.policy.retries)) for w in group.works]
+            refused = [(w, failed(w.claim, error, group.type.policy.retries)) for w in group.works]
         for work, outcome in refused:
-            self._settling.add(Settlement(work.claim, outcome))
+            self._hand_in(work.claim, outcome, work, group.event)
+        charged = any(rule.concerns(self._channel.name) for rule in group.type.policy.rules)
+        owes = OWES if charged else None  # what was replayed owes, whether or not there is a rule for it
+        self._attempt_each([one for one in ready if one.work.claim.slots != owes], until)
+        if owing := [one for one in ready if one.work.claim.slots == owes]:
+            self._run(self._charge(group, owing, until), len(owing))
+
+    async def _charge(self, group: Group, owing: Sequence[Ready], until: float) -> None:
+        """Let these take the slots that they owe, and send those that could."""
+        name = self._channel.name
+        ready: list[Ready] = []
+        refused: list[tuple[Work, Outcome]] = [(one.work, given_back()) for one in owing]
+        try:
+            ready, refused = await self._threads.transaction(
+                lambda conn: charging.charge(conn, group, name, owing)
+            )
+            self._attempt_each(ready, until)
+        except DatabaseAway as error:
+            log.warning("%d deliveries could not be charged: %s", len(owing), error, extra=self._about(group))
+        except Exception as error:
+            log.exception(
+                "deliveries of event %s cannot be charged", group.event.id, extra=self._about(group)
+            )
+            retries = group.type.policy.retries
+            refused = [(one.work, failed(one.work.claim, error, retries)) for one in owing]
+        finally:
+            for work, outcome in refused:
+                self._hand_in(work.claim, outcome, work, group.event)
+            seen = {one.work.claim.key for one in ready} | {work.claim.key for work, _ in refused}
+            for one in owing:
+                if one.work.claim.key not in seen:  # it found no room, and waits again already
+                    self._not_tried(one.work.claim)
+
+    def _attempt_each(self, ready: Sequence[Ready], until: float) -> None:
         for one in ready:
             self._run(self._attempt(one, until), 1)
+
+    def _give_back(self, claims: Iterable[Claim]) -> None:
+        for claim in claims:
+            self._hand_in(claim, given_back())
+
+    def _hand_in(
+        self, claim: Claim, outcome: Outcome, work: Work | None = None, event: Event | None = None
+    ) -> None:
+        """The end of a claim with which nothing was tried."""
+        self._not_tried(claim)
+        address, recipient = (None, "") if work is None else (work.address_id, work.recipient)
+        self._settling.add(Settlement(claim, outcome, address, event, recipient))
+
+    def _not_tried(self, claim: Claim) -> None:
+        self._pausing.passed_over(claim.lane)
+        self._claiming.ended(claim, begun=False)
 
     def _run(self, work: Coroutine[None, None, None], deliveries: int) -> None:
         task = asyncio.create_task(work)
@@ -203,6 +281,9 @@ class Sender:
         del self._running[task]
         if len(self._running) <= self._limits.concurrency:
             self._bell.ring()
+
+    def _about(self, group: Group) -> dict[str, str]:
+        return telemetry.about(group.event, channel=self._channel.name)
 
     def _keep(self, event: Event) -> None:
         """Remember an event for its next deliveries; the oldest are forgotten."""
@@ -219,66 +300,19 @@ class Sender:
 
     async def _attempt(self, ready: Ready, until: float) -> None:
         """One delivery: wait for room, send within what is left of the lease, and hand in what happened."""
-        outcome = given_back()
+        outcome, lane = given_back(), ready.work.claim.lane
         try:
             async with asyncio.timeout(self._left(until) - self._enough) as patience, self._room:
                 left = self._left(until)
-                if left >= self._enough and not self._bell.stopped:
+                if left >= self._enough and not self._bell.stopped and not self._pausing.stops(lane):
                     patience.reschedule(asyncio.get_running_loop().time() + left)
-                    outcome = await self._send(ready, patience)
+                    outcome = await attempting.attempt(self._channel, self._wiring.renderer, ready, patience)
         except TimeoutError:  # there was no room in time: another worker may have some
             pass
         finally:  # cancelled at shutdown: what has not left is given back
-            self._settling.add(Settlement(ready.work.claim, outcome, ready.address.id))
-
-    async def _send(self, ready: Ready, lease: asyncio.Timeout) -> Outcome:
-        began = clock.monotonic()
-        error: BaseException
-        try:
-            message = self._render(ready)
-            address = Address(ready.address.channel, ready.address.value, ready.address.locale)
-            receipt = await self._channel.send(message, address)
-        except asyncio.CancelledError:
-            why = "no answer before the lease ended" if lease.expired() else "the worker stopped meanwhile"
-            error = Retry("unknown_outcome", why)
-        except Exception as raised:  # noqa: BLE001 - whatever a channel raises is an outcome
-            error = raised
-        else:
-            kept = receipt if isinstance(receipt, str) else None  # it was taken, whatever a channel returns
-            return sent(kept, timedelta(seconds=clock.monotonic() - began))
-        took = timedelta(seconds=clock.monotonic() - began)
-        return _failed(ready.work.claim, error, ready.type.policy.retries, took)
-
-    def _render(self, ready: Ready) -> Message:
-        work, event, renderer = ready.work, ready.event, self._wiring.renderer
-        locale = renderer.locale(ready.recipient.locale, ready.address.locale)
-        try:
-            content = renderer.render(
-                event,
-                ready.type,
-                channel=self._channel.name,
-                reason=work.reason,
-                locale=locale,
-                severity=work.severity,
-                recipient=ready.recipient,
+            claim, begun = ready.work.claim, outcome.result is not Result.GIVEN_BACK
+            self._pausing.ended(claim.lane, outcome)
+            self._claiming.ended(claim, begun=begun)
+            self._settling.add(
+                Settlement(claim, outcome, ready.address.id, ready.event, ready.work.recipient)
             )
-        except InvalidInput as error:
-            raise Reject("render", str(error)) from error
-        return Message(
-            id=work.claim.delivery_id,
-            tenant=work.claim.tenant,
-            event=event,
-            recipient=ready.recipient,
-            reason=work.reason,
-            severity=work.severity,
-            locale=locale,
-            url=renderer.url(event),
-            content=content,
-            attempt=work.claim.attempts + 1,
-        )
-
-
-def _failed(
-    claim: Claim, error: BaseException, retries: Retries, duration: timedelta = timedelta()
-) -> Outcome:
-    return not_sent(error, attempt=claim.attempts + 1, claim=claim.fence, retries=retries, duration=duration)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
-from clarion.store import queue
-from clarion.store.queue import Settlement
+from clarion import telemetry
+from clarion.store import outcomes
+from clarion.store.outcomes import Settled, Settlement
+from clarion.workers import aftermath
 from clarion.workers.wiring import DatabaseAway, Threads
 
 log = logging.getLogger(__name__)
@@ -18,10 +21,15 @@ _AFTER_ERROR = 0.5
 
 
 class Settling:
-    """Gathers settlements; each batch is written at most `within` seconds after its first."""
+    """Gathers settlements; each batch is written at most `within` seconds after its first.
 
-    def __init__(self, threads: Threads, *, within: float) -> None:
-        self._threads, self._within = threads, within
+    `freed` is called when a slot became free for which somebody waits.
+    """
+
+    def __init__(
+        self, threads: Threads, channel: str, *, within: float, freed: Callable[[], None] = lambda: None
+    ) -> None:
+        self._threads, self._channel, self._within, self._freed = threads, channel, within, freed
         self._waiting: list[Settlement] = []
         self._unwritten = 0
         self._writer: asyncio.Task[None] | None = None
@@ -61,7 +69,7 @@ class Settling:
 
     async def _settle(self, batch: list[Settlement]) -> None:
         try:
-            lost = await self._threads.transaction(lambda conn: queue.settle(conn, batch))
+            settled = await self._threads.transaction(lambda conn: outcomes.settle(conn, batch))
         except (*DatabaseAway, sa.exc.ProgrammingError) as error:  # the latter while somebody migrates
             # Not written, not lost: kept and tried again, until its lease ends and another worker takes over.
             log.warning("could not settle %d deliveries, trying again: %s", len(batch), error)
@@ -73,13 +81,39 @@ class Settling:
                 for settlement in batch:
                     await self._settle([settlement])
             else:
-                log.exception("the outcome of delivery %s cannot be written", batch[0].claim.delivery_id)
+                log.exception(
+                    "the outcome of delivery %s cannot be written",
+                    batch[0].claim.delivery_id,
+                    extra=self._about(batch[0]),
+                )
                 self._unwritten -= 1
             return
         self._unwritten -= len(batch)
-        for tenant, delivery_id in lost:
+        aftermath.of_outcomes(self._threads.hooks, self._channel, settled)
+        if settled.freed:
+            self._freed()
+        for address in settled.gone:
             log.warning(
-                "lease of delivery %s (tenant %s) was lost before its outcome was written",
-                delivery_id,
-                tenant,
+                "address %s of tenant %s on %s is dead, as the other side says: nothing more is sent there until it is "
+                "written again, or revived with `clarion addresses revive`",
+                address.id,
+                address.tenant,
+                address.channel,
+                extra=telemetry.about(channel=self._channel),
             )
+        if settled.lost:
+            self._say_lost(batch, settled)
+
+    def _say_lost(self, batch: Iterable[Settlement], settled: Settled) -> None:
+        kept = {one.key for one in settled.kept}  # of a delivery that is in the batch twice, the newer claim
+        for one in batch:
+            if one.key not in kept:
+                log.warning(
+                    "lease of delivery %s (tenant %s) was lost before its outcome was written",
+                    one.claim.delivery_id,
+                    one.claim.tenant,
+                    extra=self._about(one),
+                )
+
+    def _about(self, one: Settlement) -> dict[str, str]:
+        return telemetry.about(one.event, delivery=one.claim.delivery_id, channel=self._channel)

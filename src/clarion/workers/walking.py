@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from clarion import clock
+from clarion import clock, telemetry
+from clarion.circumstances import Candidate
 from clarion.delivery import LOSSES_ALLOWED, spread
 from clarion.errors import said
 from clarion.event_type import EventType
-from clarion.plan import Candidate
-from clarion.store import people, walks
+from clarion.store import conditions, walks, withdrawals
+from clarion.store.conditions import Admission
 from clarion.store.walks import Walk
-from clarion.workers import audience, deciding
+from clarion.workers import aftermath, deciding
+from clarion.workers.aftermath import Decided
 from clarion.workers.deciding import Page
+from clarion.workers.pages import Pages, Told
 from clarion.workers.wiring import ApplicationFailed, DatabaseAway, Threads, Wiring
 
 log = logging.getLogger(__name__)
@@ -63,16 +67,24 @@ class Walking:
         type = self._wiring.types.get(walk.event.type)
         if type is None:
             log.warning(
-                "event type %r is not declared here: left to a process that knows it", walk.event.type
+                "event type %r is not declared here: left to a process that knows it",
+                walk.event.type,
+                extra=telemetry.about(walk.event),
             )
             await self._postpone(walk, _UNDECLARED_WAIT, failed=False)
         elif walk.losses > LOSSES_ALLOWED:
             await self._give_up(walk, f"its audience killed or froze the worker {walk.losses} times")
         else:
             try:
-                await self._page_after_page(going, type)
+                admitted = await self._admitted(walk, type)
+                if admitted is not None:
+                    await self._page_after_page(going, admitted)
             except _Lost:
-                log.warning("the lease of event %s was lost; another process has it", walk.event.id)
+                log.warning(
+                    "the lease of event %s was lost; another process has it",
+                    walk.event.id,
+                    extra=telemetry.about(walk.event),
+                )
             except DatabaseAway:
                 raise
             except ApplicationFailed as error:
@@ -80,58 +92,65 @@ class Walking:
             except Exception as error:  # noqa: BLE001 - whatever makes this event undecidable
                 await self._failed(walk, type, said(error))
 
+    async def _admitted(self, walk: Walk, type: EventType) -> EventType | None:
+        """The type as this walk is to know it; `None` if nobody is to be told, and all is done.
+
+        Of an event that was taken back the application is asked nothing: what it was about may be gone.
+        """
+        if walk.event.condition is not None:
+            admission = await self._threads.transaction(
+                lambda conn: conditions.admit(conn, walk, self._wiring.types)
+            )
+            if admission is Admission.LOST:
+                raise _Lost
+            if admission is Admission.COUNTED:
+                return None
+            withdrawn = admission is Admission.WITHDRAWN
+        elif type.resolver is None and type.access is None:
+            return type
+        else:
+            taken_back = await self._threads.reading(lambda conn: withdrawals.read(conn, [walk.event]))
+            withdrawn = walk.event.id in taken_back.wholly
+        return replace(type, resolver=None, access=None) if withdrawn else type
+
     async def _page_after_page(self, going: Going, type: EventType) -> None:
-        """The topic last; other walks go on in between."""
-        walk, size = going.walk, self._limits.page
+        """Each in a transaction of its own; other walks go on in between."""
+        walk = going.walk
+
+        async def call(work: Callable[[], Result]) -> Result:
+            return work() if type.resolver is None else await self._application(going, work)
+
+        pages = Pages(
+            walk,
+            type,
+            self._wiring.application,
+            size=self._limits.page,
+            call=call,
+            read=self._threads.reading,
+        )
         fresh = walk.fence == 1
-        if walk.cursor is None:
-            call = self._application if type.resolver is not None else _here
-            sources = await call(going, lambda: audience.steps(walk.event, type, self._wiring.application))
-            named = audience.candidates(sources)
-            while told := await call(going, lambda: audience.page(named, size)):
-                last = len(told) < size and walk.event.topic is None
-                if await self._page(going, type, told, fresh=fresh, cursor=None, last=last):
-                    return
-                fresh = False
-        cursor = walk.cursor or ""
-        while told := await self._followers(walk, after=cursor):
-            cursor = told[-1].recipient
-            last = len(told) < size
-            if await self._page(going, type, told, fresh=fresh, cursor=cursor, last=last):
-                return
+        while (told := await pages.next()) is not None:
+            await self._page(going, type, told, fresh=fresh, untold=pages.untold)
             fresh = False
+            if told.last:
+                return
         await self._threads.transaction(lambda conn: walks.finish(conn, [walk]))
 
-    async def _followers(self, walk: Walk, *, after: str) -> list[Candidate]:
-        """The next page of the topic's subscribers; empty at its end, or without a topic."""
-        tenant, topic = walk.event.tenant, walk.event.topic
-        if topic is None:
-            return []
-        size = self._limits.page
-        return await self._threads.reading(
-            lambda conn: people.subscribers(conn, tenant, topic, after=after, most=size)
-        )
-
-    async def _page(
-        self,
-        going: Going,
-        type: EventType,
-        told: Sequence[Candidate],
-        *,
-        fresh: bool,
-        cursor: str | None,
-        last: bool,
-    ) -> bool:
-        """Decide on one page; whether that was the `last`, and the event is finished with it."""
+    async def _page(self, going: Going, type: EventType, told: Told, *, fresh: bool, untold: bool) -> None:
+        """Decide on one page; the event is finished with the last."""
+        with_access = await self._access(going, type, told.candidates)
         page = Page(
-            walk=going.walk, type=type, candidates=told, with_access=await self._access(going, type, told)
+            walk=going.walk,
+            type=type,
+            candidates=told.candidates,
+            with_access=with_access,
+            untold=untold,
         )
         async with self._pages:
-            ours = await self.write([page], fresh=fresh, last=last, cursor=cursor)
+            ours = await self.write([page], fresh=fresh, last=told.last, cursor=told.cursor)
         if not ours:
             raise _Lost
         going.renewed()
-        return last
 
     async def _access(
         self, going: Going, type: EventType, told: Sequence[Candidate]
@@ -158,9 +177,10 @@ class Walking:
     ) -> bool:
         """Decide on these pages in one transaction; whether all were still ours. Once begun, it is not broken off."""
         lease = self._limits.lease
+        made: list[Decided] = []
 
         def work(conn: Connection) -> bool:
-            kept = deciding.write(conn, pages, fresh=fresh)
+            kept = deciding.write(conn, pages, lanes=self._wiring.lanes, fresh=fresh, made=made)
             if last:
                 walks.finish(conn, [page.walk for page in kept])
             else:
@@ -174,6 +194,7 @@ class Walking:
         except asyncio.CancelledError:
             await asyncio.gather(writing, return_exceptions=True)
             raise
+        aftermath.of_decisions(self._wiring.hooks, made)
         self._told()
         return ours
 
@@ -182,7 +203,8 @@ class Walking:
     async def _failed(self, walk: Walk, type: EventType, why: str) -> None:
         """The application's code raised, or took too long: again later, and not for ever."""
         waits = type.policy.retries.waits
-        log.warning("audience of %s (%s) failed: %s", walk.event.id, walk.event.type, why)
+        about = telemetry.about(walk.event)
+        log.warning("audience of %s (%s) failed: %s", walk.event.id, walk.event.type, why, extra=about)
         if walk.failures < len(waits):
             wait = waits[walk.failures].total_seconds() * spread(type.policy.retries.jitter)
             await self._postpone(walk, wait, failed=True)
@@ -194,8 +216,3 @@ class Walking:
 
     async def _give_up(self, walk: Walk, why: str) -> None:
         await self._threads.transaction(lambda conn: walks.give_up(conn, walk, why))
-
-
-async def _here(_going: Going, work: Callable[[], Result]) -> Result:
-    """Where nothing of the application's is called."""
-    return work()

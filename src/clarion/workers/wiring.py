@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,12 +14,17 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from clarion import retention
+from clarion.cap import Cap
 from clarion.channels import Channel
 from clarion.delivery import LEASE
 from clarion.errors import said
 from clarion.event_type import EventType
+from clarion.lane import Lanes
 from clarion.store.database import Database
 from clarion.templates import Renderer
+from clarion.workers.hooks import Hooks
+from clarion.workers.pool import Pool
 
 Result = TypeVar("Result")
 
@@ -45,12 +49,13 @@ class Limits:
 
     lease: timedelta = LEASE
     poll: timedelta = timedelta(milliseconds=100)
-    page: int = 1000  # recipients decided on in one transaction
+    page: int = 3000  # recipients decided on in one transaction
     walks: int = 100  # events in hand at once
     batch: int = 100  # deliveries claimed at once
     concurrency: int = 50  # sends at once, per channel
     settle_within: timedelta = timedelta(milliseconds=50)
     grace: timedelta = timedelta(seconds=10)  # for running sends, when told to stop
+    prune_every: timedelta = timedelta(minutes=1)  # from the end of a round of removing what is over
     application: timedelta = timedelta(seconds=20)  # one call of a resolver or access check; ≤ ⅔ of the lease
 
     @property
@@ -66,9 +71,13 @@ class Wiring:
     database: Database
     types: Mapping[str, EventType]
     channels: Mapping[str, Channel]
+    lanes: Lanes
     renderer: Renderer
     application: object = None
+    hooks: Hooks = field(default_factory=Hooks)
+    caps: Sequence[Cap] = ()
     limits: Limits = field(default_factory=Limits)
+    retention: timedelta = retention.DEFAULT
 
 
 class Threads:
@@ -77,7 +86,8 @@ class Threads:
     def __init__(self, wiring: Wiring) -> None:
         sqlite = wiring.database.engine.dialect.name == "sqlite"
         self._database = wiring.database
-        self._transactions = ThreadPoolExecutor(1 if sqlite else 3, "clarion-db")
+        self.hooks = wiring.hooks
+        self._transactions = Pool(1 if sqlite else 3, "clarion-db")
         self._patience = wiring.limits.patience
         self._calls: dict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(CALLS_AT_ONCE))
 
@@ -98,10 +108,14 @@ class Threads:
                 raise ApplicationFailed(f"took longer than {self._patience:.3g} s") from None
 
     async def _in_transactions(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._transactions, work)
+        return await asyncio.wrap_future(self._transactions.submit(work))
 
-    def close(self) -> None:
-        self._transactions.shutdown()
+    async def close(self, *, within: float) -> None:
+        """Wait for what is being written, and for hooks; beyond so many seconds they are left behind."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                await _in_own_thread(self._transactions.close)
+                await _in_own_thread(lambda: self.hooks.finish(within=within))
 
 
 async def _in_own_thread(work: Callable[[], Result]) -> Result:

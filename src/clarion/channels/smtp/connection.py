@@ -12,6 +12,7 @@ from ipaddress import ip_address
 
 from clarion.channels.addresses import Mailbox
 from clarion.channels.smtp.reply import RECEIPT_LIMIT, Garbage, Reply, Stage, refusal, unknown
+from clarion.channels.smtp.route import Route
 from clarion.channels.smtp.server import Security, Server
 from clarion.channels.smtp.wire import Lost, Wire
 from clarion.errors import Down, Reject, Retry, SendError
@@ -43,17 +44,16 @@ class Connection:
         self.delivered = 0  # messages taken or refused so far
 
     @classmethod
-    async def open(cls, server: Server, context: Callable[[], ssl.SSLContext]) -> Connection:
+    async def open(cls, server: Server, route: Route, context: Callable[[], ssl.SSLContext]) -> Connection:
         """Raises `Down`. `context` is asked for only where TLS is spoken."""
         implicit = context() if server.security is Security.IMPLICIT else None
         loop = asyncio.get_running_loop()
         try:
             _, wire = await loop.create_connection(
                 Wire,
-                server.host,
-                server.port,
+                sock=await route.connect(),
                 ssl=implicit,
-                happy_eyeballs_delay=None if server.local else 0.25,
+                server_hostname=server.host if implicit else None,
             )
         except socket.gaierror as error:
             raise Down("dns", f"{server.host}: {error.strerror}") from None

@@ -10,6 +10,7 @@ from datetime import timedelta
 from clarion.channels.addresses import Mailbox
 from clarion.channels.smtp.connection import Connection, Progress, Stale
 from clarion.channels.smtp.reply import unknown
+from clarion.channels.smtp.route import Route
 from clarion.channels.smtp.server import Server
 from clarion.errors import Down, Retry, SendError
 
@@ -26,6 +27,7 @@ class Pool:
         self, server: Server, *, size: int, idle: timedelta, messages: int, timeout: timedelta
     ) -> None:
         self.server = server
+        self._route = Route(server.host, server.port)
         self._size = size
         self._idle_seconds = idle.total_seconds()
         self._messages = messages
@@ -47,11 +49,18 @@ class Pool:
                         return await self._use(kept, used, sender, to, message)
                     except Stale:
                         used.clear()
-                return await self._use(
-                    await Connection.open(self.server, self._tls), used, sender, to, message
-                )
+                return await self._use(await self._open(), used, sender, to, message)
         except TimeoutError:
             raise self._late(used[-1].progress if used else Progress.NOTHING) from None
+
+    async def check(self) -> None:
+        """Connects anew, greets, secures, logs in and says goodbye, within the deadline; raises `Down`."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                connection = await self._open()
+        except TimeoutError:
+            raise self._late(Progress.NOTHING) from None
+        await _goodbye(connection)
 
     async def close(self) -> None:
         """Closes what is idle and, when it comes back, what is in use. May be called again, or send again after it."""
@@ -62,6 +71,9 @@ class Pool:
         while self._idle:
             self._leave(self._idle.pop()[0])
         await asyncio.gather(*self._leaving)
+
+    async def _open(self) -> Connection:
+        return await Connection.open(self.server, self._route, self._tls)
 
     def _tls(self) -> ssl.SSLContext:
         if self._context is None:

@@ -47,7 +47,7 @@ def _rows_per_prefix(columns: list[str], *, unique: bool) -> str:
     return " ".join(map(str, [1_000_000, *sharing]))
 
 
-def _create_tables() -> None:
+def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
     op.create_table(
         "clarion_addresses",
         sa.Column("tenant", sa.Text(), nullable=False),
@@ -60,7 +60,24 @@ def _create_tables() -> None:
         sa.Column("gone_at", Instant(), nullable=True),
         sa.Column("gone_reason", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("used_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_addresses")),
+    )
+    op.create_index(
+        "ix_clarion_addresses_gone",
+        "clarion_addresses",
+        ["tenant", "id"],
+        unique=False,
+        postgresql_where=sa.text("gone_at IS NOT NULL"),
+        sqlite_where=sa.text("gone_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_addresses_one_off",
+        "clarion_addresses",
+        ["tenant", "id"],
+        unique=False,
+        postgresql_where=sa.text("used_at IS NOT NULL"),
+        sqlite_where=sa.text("used_at IS NOT NULL"),
     )
     op.create_index(
         "ix_clarion_addresses_value",
@@ -128,6 +145,8 @@ def _create_tables() -> None:
         sa.Column("opened_at", Instant(), nullable=False),
         sa.Column("repeats", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("last_at", Instant(), nullable=False),
+        sa.Column("escalations", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("escalated_by", sa.Uuid(), nullable=True),
         sa.Column("escalate_at", Instant(), nullable=True),
         sa.Column("resolved_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_conditions")),
@@ -140,6 +159,7 @@ def _create_tables() -> None:
         postgresql_where=sa.text("resolved_at IS NULL AND escalate_at IS NOT NULL"),
         sqlite_where=sa.text("resolved_at IS NULL AND escalate_at IS NOT NULL"),
     )
+    op.create_index("ix_clarion_conditions_event", "clarion_conditions", ["tenant", "event_id"], unique=False)
     op.create_index(
         "ix_clarion_conditions_open",
         "clarion_conditions",
@@ -258,8 +278,19 @@ def _create_tables() -> None:
         sa.Column("losses", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("cursor", sa.Text(), nullable=True),
         sa.Column("failure", sa.Text(), nullable=True),
+        sa.Column("walked_at", Instant(), nullable=True),
         sa.Column("withdrawn_at", Instant(), nullable=True),
+        sa.Column("resolved_at", Instant(), nullable=True),
+        sa.Column("repeat_of", sa.Uuid(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_events")),
+    )
+    op.create_index(
+        "ix_clarion_events_condition",
+        "clarion_events",
+        ["tenant", "condition", "id"],
+        unique=False,
+        postgresql_where=sa.text("condition IS NOT NULL AND repeat_of IS NULL"),
+        sqlite_where=sa.text("condition IS NOT NULL AND repeat_of IS NULL"),
     )
     op.create_index(
         "ix_clarion_events_due",
@@ -302,6 +333,13 @@ def _create_tables() -> None:
         sqlite_where=sa.text("thread IS NOT NULL"),
     )
     op.create_table(
+        "clarion_meters",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("spent_until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "lane", name=op.f("pk_clarion_meters")),
+    )
+    op.create_table(
         "clarion_notifications",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -314,6 +352,7 @@ def _create_tables() -> None:
         sa.Column("gates", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("verdicts", Json(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("decided_at", Instant(), nullable=True),
         sa.Column("seen_at", Instant(), nullable=True),
         sa.Column("read_at", Instant(), nullable=True),
         sa.Column("done_at", Instant(), nullable=True),
@@ -322,6 +361,14 @@ def _create_tables() -> None:
         sa.Column("resolved_at", Instant(), nullable=True),
         sa.Column("withdrawn_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_notifications")),
+    )
+    op.create_index(
+        "ix_clarion_notifications_blocked",
+        "clarion_notifications",
+        ["tenant", "recipient", "id"],
+        unique=False,
+        postgresql_where=sa.text("(gates & 786432) <> 0"),
+        sqlite_where=sa.text("(gates & 786432) <> 0"),
     )
     op.create_index(
         "ix_clarion_notifications_event",
@@ -367,7 +414,7 @@ def _create_tables() -> None:
         sa.Column("duration_ms", sa.Integer(), nullable=True),
         sa.Column("receipt", sa.Text(), nullable=True),
         sa.CheckConstraint(
-            "result IN ('sent', 'retry', 'failed', 'down', 'given_back', 'held', 'lost', 'cancelled', 'suppressed')",
+            "result IN ('sent', 'retry', 'failed', 'down', 'given_back', 'held', 'lost', 'replayed', 'cancelled', 'suppressed')",
             name=op.f("ck_clarion_outcomes_result"),
         ),
         sa.PrimaryKeyConstraint("tenant", "delivery_id", "claim", name=op.f("pk_clarion_outcomes")),
@@ -382,32 +429,35 @@ def _create_tables() -> None:
     )
     op.create_table(
         "clarion_pauses",
-        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.Column("code", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
         sa.Column("since", Instant(), nullable=False),
         sa.Column("until", Instant(), nullable=False),
         sa.Column("probes", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.PrimaryKeyConstraint("provider", name=op.f("pk_clarion_pauses")),
+        sa.PrimaryKeyConstraint("channel", "lane", name=op.f("pk_clarion_pauses")),
+    )
+    op.create_table(
+        "clarion_permits",
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("worker", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "lane", "worker", name=op.f("pk_clarion_permits")),
     )
     op.create_table(
         "clarion_preference_changes",
         sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("n", sa.Integer(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.Column("by", sa.Text(), nullable=True),
-        sa.Column("before", Json(), nullable=True),
-        sa.Column("after", Json(), nullable=True),
-        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_preference_changes")),
-    )
-    op.create_index(
-        "ix_clarion_preference_changes_recipient",
-        "clarion_preference_changes",
-        ["tenant", "recipient"],
-        unique=False,
+        sa.Column("before", Json(), nullable=False),
+        sa.Column("after", Json(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "recipient", "n", name=op.f("pk_clarion_preference_changes")),
     )
     op.create_table(
         "clarion_preferences",
@@ -445,6 +495,9 @@ def _create_tables() -> None:
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("losses", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("cancelled", sa.Boolean(), server_default=sa.text("FALSE"), nullable=False),
+        sa.Column("cancel_code", sa.Text(), nullable=True),
+        sa.Column("slots", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column("aged_from", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "delivery_id", name=op.f("pk_clarion_queue")),
         postgresql_with={
             "fillfactor": 50,
@@ -470,6 +523,19 @@ def _create_tables() -> None:
         sqlite_where=sa.text("losses > 0"),
     )
     op.create_table(
+        "clarion_recipient_roles",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "role", "recipient", name=op.f("pk_clarion_recipient_roles")),
+    )
+    op.create_index(
+        "ix_clarion_recipient_roles_recipient",
+        "clarion_recipient_roles",
+        ["tenant", "recipient"],
+        unique=False,
+    )
+    op.create_table(
         "clarion_recipients",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
@@ -480,8 +546,7 @@ def _create_tables() -> None:
         sa.Column("enabled", sa.Boolean(), server_default=sa.text("TRUE"), nullable=False),
         sa.Column("silent_until", Instant(), nullable=True),
         sa.Column("quiet_hours", Json(), nullable=True),
-        sa.Column("filters", Json(), nullable=True),
-        sa.Column("roles", Json(), nullable=True),
+        sa.Column("tags", Json(), nullable=True),
         sa.Column("last_active_at", Instant(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.Column("updated_at", Instant(), nullable=False),
@@ -525,10 +590,22 @@ def _create_tables() -> None:
         sa.Column("severity", sa.SmallInteger(), nullable=False),
         sa.Column("n", sa.SmallInteger(), nullable=False),
         sa.Column("holder", sa.Uuid(), nullable=False),
+        sa.Column("channels", Json(), nullable=True),
+        sa.Column("window_ms", sa.BigInteger(), nullable=False),
         sa.Column("taken_at", Instant(), nullable=False),
-        sa.Column("sent_at", Instant(), nullable=True),
-        sa.Column("blocked", sa.Uuid(), nullable=True),
+        sa.Column("until", Instant(), nullable=True),
+        sa.Column("blocked_since", Instant(), nullable=True),
+        sa.Column("freed_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "recipient", "key", "severity", "n", name=op.f("pk_clarion_slots")),
+        postgresql_with={"fillfactor": 80},
+    )
+    op.create_index(
+        "ix_clarion_slots_freed",
+        "clarion_slots",
+        ["freed_at"],
+        unique=False,
+        postgresql_where=sa.text("freed_at IS NOT NULL"),
+        sqlite_where=sa.text("freed_at IS NOT NULL"),
     )
     op.create_index("ix_clarion_slots_holder", "clarion_slots", ["tenant", "holder"], unique=False)
     op.create_table(
@@ -536,7 +613,8 @@ def _create_tables() -> None:
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("level", sa.Text(), server_default="all", nullable=False),
+        sa.Column("subscribed", sa.Boolean(), server_default=sa.text("TRUE"), nullable=False),
+        sa.Column("level", sa.Text(), nullable=True),
         sa.Column("muted_until", Instant(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
@@ -555,4 +633,52 @@ def _create_tables() -> None:
         sa.Column("channel", sa.Text(), nullable=False),
         sa.Column("enabled_since", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("type", "channel", name=op.f("pk_clarion_type_channels")),
+    )
+    op.create_table(
+        "clarion_withdrawals",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("event_id", sa.Uuid(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("condition", sa.Text(), nullable=True),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("applied_at", Instant(), nullable=True),
+        sa.CheckConstraint(
+            "(CASE WHEN event_id IS NULL THEN 0 ELSE 1 END + CASE WHEN subject IS NULL THEN 0 ELSE 1 END + CASE WHEN condition IS NULL THEN 0 ELSE 1 END) = 1",
+            name=op.f("ck_clarion_withdrawals_one_target"),
+        ),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_withdrawals")),
+    )
+    op.create_index(
+        "ix_clarion_withdrawals_condition",
+        "clarion_withdrawals",
+        ["tenant", "condition", "id"],
+        unique=False,
+        postgresql_where=sa.text("condition IS NOT NULL"),
+        sqlite_where=sa.text("condition IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_withdrawals_event",
+        "clarion_withdrawals",
+        ["tenant", "event_id"],
+        unique=False,
+        postgresql_where=sa.text("event_id IS NOT NULL"),
+        sqlite_where=sa.text("event_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_withdrawals_pending",
+        "clarion_withdrawals",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("applied_at IS NULL"),
+        sqlite_where=sa.text("applied_at IS NULL"),
+    )
+    op.create_index(
+        "ix_clarion_withdrawals_subject",
+        "clarion_withdrawals",
+        ["tenant", "subject", "id"],
+        unique=False,
+        postgresql_where=sa.text("subject IS NOT NULL"),
+        sqlite_where=sa.text("subject IS NOT NULL"),
     )

@@ -1,0 +1,61 @@
+"""Whether each channel reaches its provider, tried for real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from clarion.channels import Channel
+from clarion.errors import SendError, said
+from clarion.examination.finding import Finding, Level, trouble
+
+PATIENCE = timedelta(seconds=15)  # for one channel
+
+
+def reached(channels: Mapping[str, Channel]) -> list[Finding]:
+    """All at the same time, in an event loop of their own: the caller may have one that runs."""
+    if not channels:
+        seen = "there is none beside the inbox"
+        return [
+            Finding(
+                about="channels", level=Level.OK, seen=seen, remedy="to check an application's, pass --app"
+            )
+        ]
+
+    async def check_all() -> list[Finding]:
+        return await asyncio.gather(*(_channel(name, channel) for name, channel in channels.items()))
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, check_all()).result()
+
+
+async def _channel(name: str, channel: Channel) -> Finding:
+    about = f"channel {name}"
+    check = getattr(channel, "check", None)
+    if check is None:
+        return Finding(about=about, level=Level.OK, seen="has no check: whether it works shows when it sends")
+    try:
+        async with asyncio.timeout(PATIENCE.total_seconds()):
+            answer = await check()
+    except TimeoutError:
+        return trouble(about, f"no answer within {PATIENCE.total_seconds():g} s", _SEE_TO_IT)
+    except SendError as error:
+        seen = f"{error.code}: {error.detail}" if error.detail else error.code
+        return trouble(about, seen, _REMEDIES.get(error.code, _SEE_TO_IT), {"code": error.code})
+    except Exception as error:  # noqa: BLE001 - whatever a channel raises is a finding
+        return trouble(about, said(error), _SEE_TO_IT)
+    return Finding(
+        about=about, level=Level.OK, seen=f"works: {answer}" if isinstance(answer, str) else "works"
+    )
+
+
+_SEE_TO_IT = "see to the provider; until then what is due there waits, and loses no attempt"
+_REMEDIES = {
+    "dns": "correct the host's name in the channel's URL, or see to the resolver of this machine",
+    "connect": "see that the server runs, that the port is right, and that no firewall is between",
+    "tls": "see to the server's certificate, or choose smtp://, smtp+starttls:// or smtps:// as the server has it",
+    "auth": "correct user and password in the channel's URL",
+    "timeout": "see whether the server is overloaded, or a firewall swallows what is sent",
+}

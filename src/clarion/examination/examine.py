@@ -1,0 +1,45 @@
+"""The whole examination: a method of `Clarion`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from clarion.channels import Channel
+from clarion.event_type import EventType
+from clarion.examination import channels, database, waiting
+from clarion.examination.finding import Finding, Level
+from clarion.store import backlog, pauses, registry
+from clarion.store.database import Database
+
+
+class _Application(Protocol):
+    database: Database
+    channels: dict[str, Channel]
+    types: dict[str, EventType]
+
+
+def examine(app: _Application) -> list[Finding]:
+    """Look at everything, connecting for real, and change nothing. Takes some seconds where something hangs."""
+    found = [database.reached(app.database)]
+    if found[-1].level is Level.OK:
+        found.append(database.migrated(app.database))
+    usable = all(one.level is Level.OK for one in found)
+    found += channels.reached(app.channels)
+    if usable:
+        found += _inside(app)
+    return found
+
+
+def _inside(app: _Application) -> Iterator[Finding]:
+    """What only a database with tables can tell."""
+    yield database.writes(app.database)
+    yield database.time(app.database)
+    standing, now = app.database.read(pauses.standing)
+    standing = [pause for pause in standing if not pause.asked_for or pause.until > now]
+    yield from waiting.pausing(standing)
+    behind, now = app.database.read(backlog.of_channels)
+    yield from waiting.sending(behind, now, {pause.channel for pause in standing}, app.channels)
+    events, now = app.database.read(backlog.of_events)
+    yield waiting.walking(events, now)
+    yield waiting.declared(app.types, app.database.read(registry.codes))

@@ -1,0 +1,1 @@
+"""Simulating: what would be told, with nothing written."""

@@ -1,0 +1,256 @@
+"""What became of deliveries: the only place where an outcome becomes rows, and a delivery leaves the queue.
+
+The slots of what ends are locked before its queue rows: see `holders`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Row
+
+from clarion.delivery import Claim, Outcome, Result, cancelled, cancelled_meanwhile
+from clarion.delivery import lost as lost_lease
+from clarion.event import Event
+from clarion.slot import FREE
+from clarion.store import address_health, dialect, fenced, holders, inserting
+from clarion.store.address_health import Marked
+from clarion.store.holders import Ended, Held, Holder
+from clarion.store.schema import deliveries, outcomes, queue
+
+_OUTCOME = (
+    "tenant",
+    "delivery_id",
+    "claim",
+    "attempt",
+    "at",
+    "result",
+    "final",
+    "code",
+    "detail",
+    "duration_ms",
+    "receipt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A claim and what it came to; of which event and for whom, if that was found out."""
+
+    claim: Claim
+    outcome: Outcome
+    address_id: UUID | None = None
+    event: Event | None = None
+    recipient: str = ""
+
+    @property
+    def key(self) -> fenced.Key:
+        return fenced.key_of(self.claim)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`lost`: the deliveries, (tenant, id), whose lease was lost meanwhile. `freed`: a slot for which somebody waits.
+    `gone`: addresses that are dead since now. `kept`: what was written, with what it came to in the end, `at` this
+    instant."""
+
+    lost: set[tuple[str, UUID]]
+    at: datetime
+    kept: Sequence[Settlement] = ()
+    freed: bool = False
+    gone: Sequence[Marked] = ()
+
+
+def settle(conn: Connection, settlements: Sequence[Settlement]) -> Settled:
+    """Turn what claims came to into rows. Fenced: a claim that is no longer the newest changes nothing."""
+    address_health.lock(
+        conn, _dead(settlements)
+    )  # a one-off address stands for its recipient: before any slot
+    bearing = {s.claim.key for s in settlements if s.claim.slots != FREE}
+    origins = holders.origins(conn, bearing) if bearing else {}
+    held = holders.lock(conn, {holder for holder, _ in origins.values()})
+    kept = _take_out_or_put_back(conn, settlements)
+    freed, gone = False, list[Marked]()
+    now = dialect.read_now(conn)
+    if kept:
+        write(conn, [(s.claim, s.outcome) for s in kept], at=now)
+        gone = address_health.mark_gone(conn, _dead(kept))
+        freed = _conclude(conn, held, origins, [(s.claim.key, s.outcome) for s in kept], now)
+    ours = {s.key for s in kept}
+    return Settled({s.claim.key for s in settlements if s.key not in ours}, now, kept, freed, gone)
+
+
+def _dead(settlements: Sequence[Settlement]) -> list[tuple[str, UUID, str]]:
+    """The addresses, (tenant, id, reason), of which the other side said that they are dead."""
+    return [
+        (s.claim.tenant, s.address_id, s.outcome.detail or "")
+        for s in settlements
+        if s.outcome.address_gone and s.address_id is not None
+    ]
+
+
+def lose(conn: Connection, lost: Sequence[tuple[Claim, str | None]]) -> list[Settlement]:
+    """Write down that the claims before these came to nothing; beyond the limit, that was the end: of those returned.
+
+    With each claim comes the code of its delivery's cancellation, if there was one meanwhile: then it is the end, too.
+    The queue rows are locked already, and so the slots come too late for the order of locks: rare, and run again.
+    """
+    ended = [
+        (
+            claim,
+            lost_lease(claim.losses) if code is None else cancelled_meanwhile(lost_lease(claim.losses), code),
+        )
+        for claim, code in lost
+    ]
+    write(conn, ended, at=lost[0][0].now)
+    final = [(claim, outcome) for claim, outcome in ended if outcome.final]
+    fenced.take_out(conn, [claim for claim, _ in final])
+    if bearing := {claim.key for claim, _ in final if claim.slots != FREE}:
+        origins = holders.origins(conn, bearing)
+        held = holders.lock(conn, {holder for holder, _ in origins.values()})
+        _conclude(conn, held, origins, [(claim.key, outcome) for claim, outcome in final], lost[0][0].now)
+    return [Settlement(claim, outcome) for claim, outcome in final]
+
+
+def cancel(
+    conn: Connection, notifications: Collection[tuple[str, UUID]], *, code: str, detail: str = ""
+) -> int:
+    """End what waits of these notifications, (tenant, id); how many deliveries that were.
+
+    What is being sent is marked: if that attempt comes to nothing, it is the last.
+    """
+    waiting = _of_notifications(conn, notifications)
+    if not waiting:
+        return 0
+    held = holders.lock(conn, {Holder(row.tenant_, row.id_) for row in waiting if row.slots != FREE})
+    rows = _lock(conn, [(row.tenant_, row.delivery_id) for row in waiting])
+    now = dialect.read_now(conn)
+    claims = [_claim_to_cancel(row, now) for row in rows if not row.leased]
+    _mark(conn, [(row.tenant, row.delivery_id) for row in rows if row.leased], code)
+    fenced.take_out(conn, [replace(claim, fence=claim.fence - 1) for claim in claims])
+    outcome = cancelled(code, detail)
+    write(conn, [(claim, outcome) for claim in claims], at=now)
+    origins = {(r.tenant_, r.delivery_id): (Holder(r.tenant_, r.id_), r.channel) for r in waiting}
+    _conclude(conn, held, origins, [(claim.key, outcome) for claim in claims], now)
+    return len(claims)
+
+
+def _claim_to_cancel(row: Row[Any], now: datetime) -> Claim:
+    """As if it had been claimed once more, and came to nothing: its outcome collides with none."""
+    return Claim(
+        tenant=row.tenant,
+        delivery_id=row.delivery_id,
+        fence=row.claims + 1,
+        attempts=row.attempts,
+        losses=row.losses,
+        lane=row.lane,
+        now=now,
+        slots=row.slots,
+    )
+
+
+def _conclude(
+    conn: Connection,
+    held: Collection[Held],
+    origins: dict[tuple[str, UUID], tuple[Holder, str]],
+    ended: Sequence[tuple[tuple[str, UUID], Outcome]],
+    now: datetime,
+) -> bool:
+    """What the ends of these deliveries mean for the slots of their notifications."""
+    if not held:
+        return False
+    ends = [
+        Ended(*origins[key], sent=outcome.result is Result.SENT)
+        for key, outcome in ended
+        if outcome.final and key in origins
+    ]
+    return holders.conclude(conn, held, ends, now)
+
+
+def _take_out_or_put_back(conn: Connection, settlements: Sequence[Settlement]) -> list[Settlement]:
+    """Those that were still ours, with what they came to; what was cancelled meanwhile is not put back."""
+    codes = fenced.take_out(conn, [s.claim for s in settlements if s.outcome.final])
+    codes |= fenced.put_back(conn, [(s.claim, s.outcome) for s in settlements if not s.outcome.final])
+    kept = []
+    called_off = []
+    for s in settlements:
+        if s.key not in codes:
+            continue
+        code = codes[s.key]
+        if code is None:
+            kept.append(s)
+        else:
+            kept.append(replace(s, outcome=cancelled_meanwhile(s.outcome, code)))
+            if not s.outcome.final:
+                called_off.append(s.claim)
+    fenced.take_out(conn, called_off)
+    return kept
+
+
+def _of_notifications(conn: Connection, of: Collection[tuple[str, UUID]]) -> Sequence[Row[Any]]:
+    """What is left to send of these notifications: (tenant_, id_, delivery_id, channel, slots)."""
+    if not of:
+        return ()
+    ordered = sorted(set(of), key=lambda key: (key[0], key[1].bytes))
+    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Uuid}, ordered)
+    waits = sa.and_(queue.c.tenant == deliveries.c.tenant, queue.c.delivery_id == deliveries.c.id)
+    found = (
+        sa.select(queue.c.delivery_id, deliveries.c.channel, queue.c.slots)
+        .select_from(deliveries.join(queue, waits))
+        .where(deliveries.c.tenant == batch.c.tenant_, deliveries.c.notification_id == batch.c.id_)
+    )
+    return conn.execute(dialect.look_up(conn, batch, found)).all()
+
+
+def _lock(conn: Connection, of: Sequence[tuple[str, UUID]]) -> Sequence[Row[Any]]:
+    """The queue rows of these deliveries, those that still stand, and whether somebody is sending them."""
+    ordered = sorted(of, key=lambda key: (key[0], key[1].bytes))
+    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Uuid}, ordered)
+    found = sa.select(
+        *queue.c, sa.func.coalesce(queue.c.lease_until > dialect.now(conn), False).label("leased")
+    )
+    found = found.where(queue.c.tenant == batch.c.tenant_, queue.c.delivery_id == batch.c.id_)
+    return conn.execute(dialect.look_up(conn, batch, found, lock=True)).all()
+
+
+def _mark(conn: Connection, of: Sequence[tuple[str, UUID]], code: str) -> None:
+    if of:
+        conn.execute(
+            sa.update(queue)
+            .where(queue.c.tenant == sa.bindparam("tenant_"), queue.c.delivery_id == sa.bindparam("id_"))
+            .values(cancelled=True, cancel_code=code),
+            [{"tenant_": tenant, "id_": id} for tenant, id in of],
+        )
+
+
+# ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def write(conn: Connection, ended: Sequence[tuple[Claim, Outcome]], *, at: datetime) -> None:
+    """What these claims came to. Whether they are still ours is for the caller to know."""
+    inserting.many(
+        conn,
+        outcomes,
+        _OUTCOME,
+        [
+            (
+                claim.tenant,
+                claim.delivery_id,
+                claim.fence,
+                claim.attempts + int(outcome.spent),
+                at,
+                outcome.result.value,
+                outcome.final,
+                outcome.code,
+                outcome.detail,
+                int(outcome.duration.total_seconds() * 1000),
+                outcome.receipt,
+            )
+            for claim, outcome in ended
+        ],
+    )

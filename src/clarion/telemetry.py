@@ -1,0 +1,164 @@
+"""What can be counted of Clarion, and how its log reads as JSON.
+
+Counting needs `prometheus_client` (`clarion[metrics]`); without it nothing is counted. No label is unbounded: event
+types and channels are declared, gates and results are few, and codes that are not well known become `other`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+from uuid import UUID
+
+try:
+    from prometheus_client import Counter, Histogram
+except ImportError:
+    COUNTING = False
+else:
+    COUNTING = True
+
+    # One set for the process, in its registry: an application that serves metrics of its own serves these, too.
+    _EVENTS = Counter("clarion_events_emitted", "Events emitted, each once.", ["type"])
+    _DECISIONS = Counter(
+        "clarion_decisions", "What fan-out decided for channels.", ["channel", "gate", "verdict"]
+    )
+    _DELIVERIES = Counter("clarion_deliveries", "Deliveries that came to an end.", ["channel", "result"])
+    _ATTEMPTS = Counter("clarion_attempts", "Attempts that ended.", ["channel", "result", "code"])
+    _LEASES_LOST = Counter("clarion_leases_lost", "Leases lost before the outcome was written.", ["channel"])
+    _LATENESS = Histogram(
+        "clarion_delivery_seconds",
+        "From when a delivery was due until it was sent.",
+        ["channel"],
+        buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600),
+    )
+    _PAUSES = Counter("clarion_pauses_begun", "Pauses begun because a provider was down.", ["channel"])
+    _HOOKS = Counter("clarion_hook_calls", "Calls of the application's hooks.", ["hook", "result"])
+
+CODES = frozenset(
+    {
+        "auth",
+        "connect",
+        "connection_lost",
+        "dns",
+        "error",
+        "invalid_address",
+        "invalid_content",
+        "lease_lost",
+        "protocol",
+        "render",
+        "smtputf8",
+        "timeout",
+        "tls",
+        "too_large",
+        "unknown_outcome",
+    }
+)
+_ANSWER = re.compile(r"(smtp|http)_([1-5])\d\d")
+
+
+def code_of(code: str | None) -> str:
+    """A code as a label: itself if it is well known, such as `smtp_4xx` for an answer, `other` for any other."""
+    if not code or code in CODES:
+        return code or ""
+    answer = _ANSWER.fullmatch(code)
+    return f"{answer[1]}_{answer[2]}xx" if answer else "other"
+
+
+# ── Counting ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def emitted(number_of: Mapping[str, int]) -> None:
+    """So many events of each type."""
+    if COUNTING:
+        for type, number in number_of.items():
+            _EVENTS.labels(type).inc(number)
+
+
+def decided(number_of: Mapping[tuple[str, str, str], int]) -> None:
+    """So many decisions, each (channel, gate or `none`, verdict)."""
+    if COUNTING:
+        for labels, number in number_of.items():
+            _DECISIONS.labels(*labels).inc(number)
+
+
+def attempted(number_of: Mapping[tuple[str, str, str | None], int]) -> None:
+    """So many attempts, each (channel, result, code)."""
+    if COUNTING:
+        for (channel, result, code), number in number_of.items():
+            _ATTEMPTS.labels(channel, result, code_of(code)).inc(number)
+
+
+def ended(number_of: Mapping[tuple[str, str], int]) -> None:
+    """So many deliveries, each (channel, final result)."""
+    if COUNTING:
+        for labels, number in number_of.items():
+            _DELIVERIES.labels(*labels).inc(number)
+
+
+def sent_after(channel: str, since_due: timedelta) -> None:
+    if COUNTING:
+        _LATENESS.labels(channel).observe(max(0.0, since_due.total_seconds()))
+
+
+def leases_lost(channel: str, number: int) -> None:
+    if COUNTING:
+        _LEASES_LOST.labels(channel).inc(number)
+
+
+def paused(channel: str) -> None:
+    """A provider was found down; lanes are counted by their channel."""
+    if COUNTING:
+        _PAUSES.labels(channel).inc()
+
+
+def hooked(hook: str, result: str, number: int = 1) -> None:
+    """Calls of a hook: `ok`, `error`, or `dropped` because too many were waiting."""
+    if COUNTING:
+        _HOOKS.labels(hook, result).inc(number)
+
+
+# ── Logging ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class _Event(Protocol):
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def correlation_id(self) -> str: ...
+
+
+def about(
+    event: _Event | None = None, *, delivery: UUID | None = None, channel: str | None = None
+) -> dict[str, str]:
+    """The `extra` of a log record: what it is about, by the same names everywhere."""
+    said = {} if event is None else {"event": str(event.id), "correlation_id": event.correlation_id}
+    if delivery is not None:
+        said["delivery"] = str(delivery)
+    if channel is not None:
+        said["channel"] = channel
+    return said
+
+
+ABOUT = ("event", "correlation_id", "delivery", "channel")
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: `time`, `level`, `logger`, `message`, what it is `about`, and an `error` with its trace."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        said: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        said |= {name: str(getattr(record, name)) for name in ABOUT if hasattr(record, name)}
+        if record.exc_info and record.exc_info[1] is not None:
+            said["error"] = "".join(traceback.format_exception(record.exc_info[1]))
+        return json.dumps(said)

@@ -1,0 +1,76 @@
+"""What the gates need to know, read in a few statements: written once for fan-out, senders and previews."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.engine import Connection
+
+from clarion.circumstances import Facts, slot_keys, topics
+from clarion.event import Event
+from clarion.event_type import EventType
+from clarion.preference import Choices, scopes
+from clarion.store import people, registry, silences, slots
+from clarion.store.people import People
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One event and some of its recipients, by id. `with_access`: those whom the application lets know."""
+
+    event: Event
+    type: EventType
+    recipients: Collection[str]
+    with_access: Collection[str] | None = None
+
+
+def read(
+    conn: Connection, asked: Sequence[Asked], now: datetime, *, charged: bool = True, lock: bool = True
+) -> tuple[list[Facts], slots.Read]:
+    """The facts of each, and the slots that are taken, if they are `charged`: locked, where it is to be written.
+
+    The lock on the recipients comes first, and what they hold is read in a later statement.
+    """
+    charging = [one for one in asked if charged and one.type.policy.rules]
+    if lock:
+        slots.lock_people(conn, [(one.event.tenant, id) for one in charging for id in one.recipients])
+    types = {one.type.code: one.type for one in asked}.values()
+    known = people.read(
+        conn,
+        [(one.event.tenant, id) for one in asked for id in one.recipients],
+        [scope for type in types for scope in scopes(type)],
+        [
+            (one.event.tenant, topic, id)
+            for one in asked
+            for topic in topics(one.event)
+            for id in one.recipients
+        ],
+    )
+    keys = [key for one in charging for key in _slots_of(one, known[one.event.tenant])]
+    taken = slots.read(conn, keys, now, lock=lock)
+    since = registry.enabled_since(conn, [type.code for type in types])
+    silenced = silences.standing(conn, {one.event.tenant for one in asked}, now)
+    facts = [
+        known.get(one.event.tenant, _NOBODY).facts(
+            since.get(one.type.code, {}),
+            one.with_access,
+            silences=silenced.get(one.event.tenant, ()),
+            slots=taken.of(one.event.tenant) if charged else None,
+        )
+        for one in asked
+    ]
+    return facts, taken
+
+
+_NOBODY = People({}, {}, {})
+
+
+def _slots_of(asked: Asked, known: People) -> Iterator[slots.Key]:
+    """Every slot that may bear on these: a rule may be charged on each channel that somebody asked for."""
+    said = [rows for id in asked.recipients if (rows := known.preferences.get(id))]
+    channels = {channel for rows in said for channel in Choices(asked.type, rows).channels()}
+    for key in slot_keys(asked.event, asked.type, sorted({*asked.type.channels, *channels})):
+        for id in asked.recipients:
+            yield asked.event.tenant, id, key
