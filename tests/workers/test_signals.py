@@ -181,10 +181,7 @@ def test_a_database_that_hangs_holds_up_no_end(
         await_true(busy(tmp_path / "wire", once, 1))
         await_true(busy(tmp_path / "wire", twice, 1))
         clarion.close()
-        postmaster = psutil.Process(server.pid)
-        family = [postmaster, *postmaster.children(recursive=True)]
-        for process in family:
-            process.suspend()
+        frozen = _freeze(psutil.Process(server.pid))
         try:
             os.kill(pid(once), TERM)
             for number in BOTH:
@@ -192,7 +189,7 @@ def test_a_database_that_hangs_holds_up_no_end(
             ended_well(once)
             ended_well(twice)
         finally:
-            for process in family:
+            for process in reversed(frozen):  # the parent last: it would collect a child that ended
                 process.resume()
         healthy = started.start(plan)
         await_true(lambda: done(clarion))
@@ -200,3 +197,14 @@ def test_a_database_that_hangs_holds_up_no_end(
         assert results(clarion) == {"sent": 200}
         no_duplicates(clarion)
         clarion.close()
+
+
+def _freeze(parent: psutil.Process) -> list[psutil.Process]:
+    """Stop a process, which then starts no more children, and those it has; one may be ending at this moment."""
+    parent.suspend()
+    frozen = [parent]
+    for child in parent.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.suspend()
+            frozen.append(child)
+    return frozen
