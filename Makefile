@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+PEERS_VENV ?= .venv-peers
 ARGS ?=
 
 BIN := $(VENV)/bin
@@ -11,11 +12,11 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config --quiet pip co
 	--generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench storm lock clean
+.PHONY: help demo test check bench bench-peers storm lock clean
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
 
 demo: $(VENV)/.demo ## Run the demonstration: an application, its mail and its inbox
 	@$(BIN)/clarion demo $(ARGS)
@@ -29,8 +30,11 @@ check: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_floors.py
 
-bench: $(VENV)/.dev ## Measure, with durable databases
+bench: $(VENV)/.dev ## Measure, beside what the driver alone can do (ARGS="sending --database sqlite" for one)
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: $(VENV)/.dev $(PEERS_VENV)/.peers ## Measure beside other libraries, in an environment of their own (ARGS="celery huey" for some)
+	PEERS_VENV=$(PEERS_VENV) $(BIN)/python -m benchmarks.peers $(ARGS)
 
 storm: $(VENV)/.dev ## Kill workers, databases and mail servers, and count what arrives (ARGS="--kills 40 --deliveries 4000")
 	$(BIN)/python -m tests.storm $(ARGS)
@@ -41,15 +45,22 @@ lock: | $(BIN)/python ## Write requirements/*.txt from pyproject.toml (UPGRADE=-
 		--output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra demo --constraint requirements/dev.txt \
 		--output-file requirements/demo.txt
+	$(COMPILE) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 
-clean: ## Remove .venv, caches and what was built
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: ## Remove the environments, caches and what was built
+	rm -rf $(VENV) $(PEERS_VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.dev $(VENV)/.demo: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo "Installing requirements/$*.txt into $(VENV) …"
 	@$(PIP) install --quiet --require-hashes --requirement requirements/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(PEERS_VENV)/.peers: benchmarks/peers/requirements.txt | $(BIN)/python
+	@echo "Installing $< into $(PEERS_VENV) …"
+	@$(BIN)/python -m venv --without-pip --clear $(PEERS_VENV)
+	@$(PIP) --python $(PEERS_VENV)/bin/python install --quiet --require-hashes --requirement $<
 	@touch $@
 
 # Debian and Ubuntu leave out ensurepip until python3-venv is installed; a pip outside can stand in.

@@ -49,12 +49,12 @@ def past(conn: Connection, who: str, address: object, count: int) -> None:
     for n in range(count):
         notification, delivery = ids.uuid7(), ids.uuid7()
         blocked = n % 10 == 0
-        told.append((T, notification, ids.uuid7(), who, "direct", 0, 0, True, BITS["cooldown"] if blocked else 0, stopped if blocked else None, now))  # fmt: skip
+        told.append((T, notification, ids.uuid7(), who, notification, "direct", 0, 0, True, BITS["cooldown"] if blocked else 0, stopped if blocked else None, now))  # fmt: skip
         if not blocked:
             sent.append((T, delivery, notification, "email", address, now, now))
             ended.append((T, delivery, 1, 1, now, "sent", True, 12))
     for table, names, rows in (
-        (s.notifications, ("tenant", "id", "event_id", "recipient", "reason", "severity", "question", "visible", "gates", "verdicts", "created_at"), told),
+        (s.notifications, ("tenant", "id", "event_id", "recipient", "place", "reason", "severity", "question", "visible", "gates", "verdicts", "created_at"), told),
         (s.deliveries, ("tenant", "id", "notification_id", "channel", "address_id", "created_at", "expires_at"), sent),
         (s.outcomes, ("tenant", "delivery_id", "claim", "attempt", "at", "result", "final", "duration_ms"), ended),
     ):  # fmt: skip

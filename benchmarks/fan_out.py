@@ -17,7 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from benchmarks import history as past
+from benchmarks import latest
 from benchmarks.common import Figure, Opened, opened, p50, show, write
+from benchmarks.comparison import Comparison
 from benchmarks.floors import Floor, again
 from clarion import clock, ids
 from clarion.delivery import LEASE
@@ -35,6 +37,8 @@ from clarion.workers.pages import FIRST
 from clarion.workers.wiring import Limits
 
 T = past.TENANT
+TARGET = 0.5  # of the floor's speed, on PostgreSQL
+FIRST_MS = 100.0  # within which the first page should be told
 PLAIN = EventType(
     code="bench.plain", category="releases", channels=("inbox", "email"), max_age=timedelta(days=3)
 )
@@ -137,7 +141,32 @@ def floor(on: Opened, event: Event, page: int) -> float:
         raw.close()
 
 
-def measure(kind: str, recipients: int, page: int, rounds: int) -> list[Figure]:
+def compare(kind: str, name: str, taken: dict[str, list[float]]) -> list[Comparison]:
+    """The whole, and the first page, beside the floor and the limit."""
+    database = "PostgreSQL" if kind == "postgresql" else "SQLite"
+    floor = "the same rows by COPY" if kind == "postgresql" else "the same rows by executemany"
+    target = kind == "postgresql"
+    return [
+        Comparison(
+            name=f"fan_out: {database}, {name}",
+            ours=p50(taken["ours"]),
+            other=p50(taken["floor"]),
+            other_name=floor,
+            unit="ms",
+            target=TARGET if target else None,
+        ),
+        Comparison(
+            name=f"fan_out: {database}, {name}, its first page",
+            ours=p50(taken["first"]),
+            other=FIRST_MS,
+            other_name="the limit set",
+            unit="ms",
+            target=1 if target else None,
+        ),
+    ]
+
+
+def measure(kind: str, recipients: int, page: int, rounds: int, compared: list[Comparison]) -> list[Figure]:
     figures = []
     with opened(kind) as make_database:
         for type, name, again_ in (
@@ -161,6 +190,7 @@ def measure(kind: str, recipients: int, page: int, rounds: int) -> list[Figure]:
                 if not again_:  # the next round finds as much room
                     on.maintain("TRUNCATE clarion_slots" if on.postgresql else "DELETE FROM clarion_slots")
             ours, lowest = p50(taken["ours"]), p50(taken["floor"])
+            compared += compare(kind, f"{recipients:,} people, all gates, {name}", taken)
             figures.append(
                 Figure(
                     database=kind,
@@ -181,13 +211,19 @@ def main() -> None:
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--recipients", type=int, default=100_000)
     parser.add_argument("--page", type=int, default=Limits().page)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     given = parser.parse_args()
     collect_rarely()  # as every worker process does
     kinds = ("sqlite", "postgresql") if given.database == "both" else (given.database,)
-    figures = [f for kind in kinds for f in measure(kind, given.recipients, given.page, given.rounds)]
+    compared: list[Comparison] = []
+    figures = [
+        figure
+        for kind in kinds
+        for figure in measure(kind, given.recipients, given.page, given.rounds, compared)
+    ]
     about: dict[str, Any] = {"recipients": given.recipients, "page": given.page}
     print(write("fan_out", about, figures))
+    latest.record("fan_out", compared, **about)
 
 
 if __name__ == "__main__":

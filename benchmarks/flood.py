@@ -54,6 +54,13 @@ def application(url: str) -> Clarion:
     return clarion
 
 
+def declare(on: Opened) -> None:
+    """Before anything is emitted: what was before a channel was enabled is never sent."""
+    clarion = application(on.database.url.render_as_string(hide_password=False))
+    clarion.start()
+    clarion.close()
+
+
 class Working:
     """A worker process; the monotonic time at which each awaited event was sent."""
 
@@ -139,6 +146,7 @@ def measure(kind: str, rows: int) -> list[Figure]:
         calm_ones = [make_database(f"calm{n}") for n in range(TURNS)]
         bench = Bench(flooded, plans=False)
         for on, number in ((flooded, rows), *((one, BESIDE) for one in calm_ones)):
+            declare(on)
             past.people(on, RECIPIENTS)
             history = past.History(on, rows=number, recipients=RECIPIENTS, unread=1000)
             history.write()

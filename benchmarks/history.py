@@ -118,7 +118,7 @@ class History:
             tables = [
                 (s.events, EMISSION, events),
                 (s.questions, ("tenant", "event_id", "n", "question"), questions),
-                (s.notifications, ("tenant", "id", "event_id", "recipient", "reason", "severity", "question", "visible", "gates", "verdicts", "created_at", "read_at"), notifications),
+                (s.notifications, ("tenant", "id", "event_id", "recipient", "thread", "place", "reason", "severity", "question", "visible", "gates", "verdicts", "created_at", "read_at"), notifications),
                 (s.deliveries, ("tenant", "id", "notification_id", "channel", "address_id", "created_at", "expires_at"), deliveries),
                 (s.outcomes, ("tenant", "delivery_id", "claim", "attempt", "at", "result", "final", "code", "duration_ms", "receipt"), outcomes),
             ]  # fmt: skip
@@ -135,7 +135,7 @@ class History:
             notification, delivery = ids.uuid7(), ids.uuid7()
             failed = i % 100 == 0
             yield (
-                (TENANT, notification, event_id, who, "participant", 0, 0, True, CONSENT if refused else 0,
+                (TENANT, notification, event_id, who, f"cl/{n // 5}", notification, "participant", 0, 0, True, CONSENT if refused else 0,
                  {"webhook": ["consent", {"said_by": "*"}]} if refused else None, at, read),
                 (TENANT, delivery, notification, "email", self._addresses[who], at, at + timedelta(days=3)),
                 (TENANT, delivery, 1, 1, at + timedelta(seconds=1), "failed" if failed else "sent", True,

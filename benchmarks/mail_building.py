@@ -16,9 +16,12 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from uuid import UUID, uuid4
 
+from benchmarks import latest
+from benchmarks.comparison import Comparison
 from clarion.channels import addresses, mail
 from clarion.message import Content
 
+FLOOR = "EmailMessage each time"
 SENDER = mail.Sender.of("Acme <hello@acme.test>")
 WORDS = "Alice commented on your merge request: this looks good, but see line 42. "
 
@@ -69,7 +72,7 @@ def main() -> None:
         return build
 
     ways: dict[str, tuple[Callable[[int], bytes], int]] = {
-        "EmailMessage each time": (lambda n: standard_library(shared, people[n], ids[n], now), 300),
+        FLOOR: (lambda n: standard_library(shared, people[n], ids[n], now), 300),
         "composed each time (no two contents alike)": (ours(lambda n: unlike[n], None), 2000),
         "composed once, then completed": (ours(lambda _: shared, None), 50_000),
         "the same, with a name in To": (ours(lambda _: shared, "Bob Dylan"), 50_000),
@@ -78,10 +81,24 @@ def main() -> None:
     for _ in range(rounds):
         for name, (build, count) in ways.items():
             found[name].append(rate(build, count))
-    floor = statistics.median(found["EmailMessage each time"])
+    floor = statistics.median(found[FLOOR])
     print(f"a mail of {len(ways['composed once, then completed'][0](0)):,} bytes; one core")
     for name, rates in found.items():
         print(f"{statistics.median(rates):>10,.0f}/s {statistics.median(rates) / floor:>7.1f}x  {name}")
+    latest.record(
+        "mail_building",
+        [
+            Comparison(
+                name=f"mail_building: {name}",
+                ours=statistics.median(rates),
+                other=floor,
+                other_name=FLOOR,
+                unit="mails a second",
+            )
+            for name, rates in found.items()
+            if name != FLOOR
+        ],
+    )
 
 
 if __name__ == "__main__":

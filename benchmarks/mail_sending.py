@@ -22,6 +22,8 @@ from multiprocessing.connection import Connection
 
 import aiosmtplib
 
+from benchmarks import latest
+from benchmarks.comparison import Comparison
 from benchmarks.mail_building import SENDER, content
 from clarion import clock, event, ids
 from clarion.channels import addresses, mail
@@ -31,6 +33,7 @@ from clarion.recipient import Address, Recipient
 from clarion.severity import Severity
 
 AT_ONCE = 50
+TARGET = 0.9  # of the bare connections
 BOB = Address("email", "bob@b.test")
 RAW = mail.compose(content(), SENDER).complete(addresses.parse(BOB.value), None, ids.uuid7(), clock.now())
 
@@ -185,12 +188,30 @@ async def with_email(port: int, count: int, size: int) -> float:
     return count // AT_ONCE * AT_ONCE / taken
 
 
+def comparisons(found: dict[str, list[float]], pipelining: bool) -> list[Comparison]:
+    """Ours beside each other client of the same server."""
+    rates = {name: statistics.median(each) for name, each in found.items()}
+    ours = rates.pop("Email")
+    server = "a server that pipelines" if pipelining else "a server that does not pipeline"
+    return [
+        Comparison(
+            name=f"mail_sending: {server}, against {name}",
+            ours=ours,
+            other=rate,
+            other_name=f"{name}, connections kept open",
+            unit="mails a second",
+            target=TARGET if name == "bare" else None,
+        )
+        for name, rate in rates.items()
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--count", type=int, default=5000, help="mails in a round")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", type=int, default=20, help="connections")
     options = parser.parse_args()
     ways = {
@@ -200,6 +221,7 @@ def main() -> None:
         "Email": with_email,
     }
     print(f"mails of {len(RAW):,} bytes, {options.size} connections, {options.count:,} mails a round")
+    compared: list[Comparison] = []
     for pipelining in (False, True):
         here, there = multiprocessing.Pipe()
         process = multiprocessing.get_context("spawn").Process(
@@ -217,6 +239,8 @@ def main() -> None:
         print(f"the server {'offers' if pipelining else 'does not offer'} PIPELINING")
         for name, rates in found.items():
             print(f"{statistics.median(rates):>10,.0f}/s {statistics.median(rates) / floor:>6.2f}x  {name}")
+        compared += comparisons(found, pipelining)
+    latest.record("mail_sending", compared)
 
 
 if __name__ == "__main__":

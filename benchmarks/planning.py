@@ -14,7 +14,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from benchmarks import latest
 from benchmarks.common import Figure, show, write
+from benchmarks.comparison import Comparison
 from clarion import quiet_hours
 from clarion.circumstances import Candidate, Facts
 from clarion.event import Event, make
@@ -95,6 +97,17 @@ def rate(type: EventType, known: Mapping[str, Any], rounds: int, *, taken: bool 
     return statistics.median(rates)
 
 
+def comparison(figure: Figure) -> Comparison:
+    return Comparison(
+        name=f"planning: {figure.name}",
+        ours=figure.rate or 0,
+        other=TARGET,
+        other_name="the limit set",
+        unit="decisions a second",
+        target=1,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
@@ -119,6 +132,7 @@ def main() -> None:
     print()
     show(figures, "Planning: decisions a second, on one core")
     print(write("planning", {}, figures))
+    latest.record("planning", [comparison(f) for f in figures])
 
 
 if __name__ == "__main__":

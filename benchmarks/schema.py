@@ -19,7 +19,9 @@ from benchmarks import history as past
 from benchmarks.common import Bench, Figure, Opened, opened, p50, show, write
 from benchmarks.floors import Floor
 from benchmarks.schema_fan_out import emits, fan_out
+from clarion.cursor import Cursor
 from clarion.delivery import LEASE, Claim, sent
+from clarion.item import Query
 from clarion.store import inbox, outcomes, queue, records
 from clarion.store import schema as s
 
@@ -59,7 +61,9 @@ def reads(bench: Bench, history: past.History, state: str) -> None:
         return inbox.count_unread(conn, T, past.READER)
 
     def first_page(conn: Connection) -> object:
-        return inbox.items(conn, T, past.READER, most=50)
+        query = Query(tenant=T, recipient=past.READER)
+        found = inbox.find(conn, query, before=Cursor(number=0).before, most=50)
+        return inbox.read(conn, T, [row.id for row in found.rows])
 
     def failures(conn: Connection) -> object:
         return conn.execute(

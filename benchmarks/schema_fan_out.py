@@ -14,6 +14,7 @@ from clarion import clock, ids, plan
 from clarion.delivery import LEASE
 from clarion.event import Event, EventFields, make
 from clarion.event_type import EventType
+from clarion.lane import Lanes
 from clarion.preference import scopes
 from clarion.store import events, notifications, people, walks
 from clarion.store import schema as s
@@ -94,7 +95,7 @@ def fan_out(bench: Bench, floor: Floor, recipients: int, page: int) -> None:
         facts = known.facts({"inbox": event.at, "email": event.at})
         planned = plan.plan(event, FAN_OUT_TYPE, candidates, facts, now)
         t2 = time.perf_counter()
-        notifications.write(conn, [(event, FAN_OUT_TYPE.max_age, planned)], now, fresh=first)
+        notifications.write(conn, [(event, FAN_OUT_TYPE.max_age, planned)], now, lanes=Lanes({}), fresh=first)
         t3 = time.perf_counter()
         walks.advance(conn, walk, cursor=who[-1], lease=LEASE)
         for name, took in (("read", t1 - t0), ("plan", t2 - t1), ("write", t3 - t2)):

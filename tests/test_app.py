@@ -176,16 +176,12 @@ def test_the_inbox_of_a_recipient(app: Clarion) -> None:
         told(conn, "bob", subject="cl/2")
 
     app.database.run(write)
-    second, first = app.inbox("bob")
+    second, first = app.inbox.list("bob").items
     assert [item.event.subject for item in (second, first)] == ["cl/2", "cl/1"]
-    assert app.inbox("bob", most=1) == [second]
-    assert app.inbox("bob", before=second.id) == [first]
-    assert app.count_unread("bob") == 2
-    assert app.mark_read("carol", [first.id]) == 0
-    assert app.mark_read("bob", [first.id], tenant="other") == 0
-    assert app.mark_read("bob", [first.id, uuid4()]) == 1
-    assert app.count_unread("bob") == 1
-    assert app.inbox("bob", tenant="other") == []
+    assert app.inbox.count_unread("bob") == 2
+    assert [marked.id for marked in app.inbox.mark_read("bob", [first.id, uuid4()])] == [first.id]
+    assert app.inbox.count_unread("bob") == 1
+    assert app.inbox.list("bob", tenant="other").items == []
 
 
 def test_why_and_status(app: Clarion) -> None:

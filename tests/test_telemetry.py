@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -55,7 +56,7 @@ def test_the_codes_that_the_channels_raise_are_well_known() -> None:
 def test_a_negative_wait_is_none() -> None:
     """Clocks differ; a histogram takes no less than nothing."""
     before = REGISTRY.get_sample_value("clarion_delivery_seconds_sum", {"channel": "early"}) or 0.0
-    telemetry.sent_after("early", timedelta(seconds=-5))
+    telemetry.sent_after("early", [timedelta(seconds=-5)])
     assert REGISTRY.get_sample_value("clarion_delivery_seconds_sum", {"channel": "early"}) == before
     assert REGISTRY.get_sample_value("clarion_delivery_seconds_count", {"channel": "early"})
 
@@ -68,7 +69,7 @@ sys.modules["prometheus_client"] = None
 from clarion import Clarion, ConfigError, telemetry
 clarion = Clarion("sqlite:///nothing.db")
 telemetry.emitted({"a": 1}); telemetry.decided({("email", "none", "now"): 1}); telemetry.ended({("email", "sent"): 1})
-telemetry.attempted({("email", "sent", None): 1}); telemetry.sent_after("email", timedelta(1))
+telemetry.attempted({("email", "sent", None): 1}); telemetry.sent_after("email", [timedelta(1)])
 telemetry.leases_lost("email", 1); telemetry.paused("email"); telemetry.hooked("on_sent", "ok")
 try:
     clarion.work(metrics="127.0.0.1:0")
@@ -97,7 +98,7 @@ def test_a_record_says_what_it_is_about(record: logging.LogRecord) -> None:
     event = make("note", {"to": ["bob"], "correlation_id": "request-7"})
     delivery = uuid4()
     about = telemetry.about(event, delivery=delivery, channel="email")
-    assert set(about) == set(telemetry.ABOUT)
+    assert set(about) == {"event", "correlation_id", "delivery", "channel"}
     record.__dict__.update(about)
     said = json.loads(telemetry.JsonFormatter().format(record))
     assert (said["event"], said["correlation_id"]) == (str(event.id), "request-7")
@@ -115,3 +116,39 @@ def test_an_error_comes_with_its_trace_in_the_same_line(record: logging.LogRecor
     error = json.loads(line)["error"]
     assert error.startswith("Traceback")
     assert error.endswith("ValueError: invalid literal for int() with base 10: 'what?'\n")
+
+
+def test_meanwhile_what_the_application_logs_is_about_it(record: logging.LogRecord) -> None:
+    event = make("note", {"correlation_id": "request-7"})
+    formatter = telemetry.JsonFormatter()
+    with telemetry.Meanwhile(lambda: telemetry.about(event, channel="email")):
+        said = json.loads(formatter.format(record))
+        record.event = "of its own"
+        assert json.loads(formatter.format(record))["event"] == "of its own"
+        del record.event
+        with telemetry.Meanwhile(lambda: telemetry.about(channel="wire")):
+            assert json.loads(formatter.format(record))["channel"] == "wire"
+        assert json.loads(formatter.format(record)) == said
+    assert (said["event"], said["correlation_id"], said["channel"]) == (str(event.id), "request-7", "email")
+    assert not set(json.loads(formatter.format(record))) & set(telemetry.ABOUT)
+
+
+def test_a_filter_gives_it_to_other_formatters(record: logging.LogRecord) -> None:
+    event = make("note", {"correlation_id": "request-7"})
+    formatter = logging.Formatter("%(correlation_id)s %(event)s %(name)s")
+    with telemetry.Meanwhile(lambda: telemetry.about(event)):
+        assert telemetry.AboutFilter().filter(record)
+    assert formatter.format(record) == f"request-7 {event.id} clarion.x"
+
+
+def test_a_line_about_nothing_can_be_formatted_alike(record: logging.LogRecord) -> None:
+    telemetry.AboutFilter(default=None).filter(record)
+    assert not hasattr(record, "event")
+    telemetry.AboutFilter().filter(record)
+    assert logging.Formatter("%(correlation_id)s %(event)s").format(record) == "- -"
+
+
+def test_an_event_says_the_trace_in_which_it_was_emitted() -> None:
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    event = replace(make("note", {}), trace_context={"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
+    assert telemetry.about(event)["trace_id"] == trace

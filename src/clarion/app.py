@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
@@ -11,17 +12,21 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion import afterwards, declarations, event, hooking, operating, pausing, telemetry
+from clarion import afterwards, catalog, declarations, event, hooking, operating, pausing, telemetry, tracing
 from clarion import retention as retention_
 from clarion import silence as silence_
 from clarion.cap import Cap, of_channel
+from clarion.changes import Changes
 from clarion.channels import Channel
 from clarion.condition import OpenCondition
-from clarion.errors import ConfigError, InvalidInput, UnknownName
+from clarion.errors import ConfigError, InvalidInput, NotFound, UnknownName
 from clarion.event import DEFAULT_TENANT, Event, EventFields
 from clarion.event_type import EventType, Resolver, declare
 from clarion.examination.examine import examine
 from clarion.explanation import Explanation, explain
+from clarion.inbox import Inbox
+from clarion.inbox_words import InboxWords
+from clarion.keys import Keys
 from clarion.lane import Lanes
 from clarion.names import Names
 from clarion.policy import Policy
@@ -31,10 +36,11 @@ from clarion.recipients import Recipients
 from clarion.silence import Silence
 from clarion.simulation.comparison import Again, Change, Chosen, changes_of, simulate_again
 from clarion.simulation.preview import Preview, simulate
-from clarion.store import conditions, counts, events, inbox, migrate, records, registry, silences
+from clarion.store import conditions, counts, events, migrate, records, registry, silences
 from clarion.store.counts import Counts
 from clarion.store.database import Database
 from clarion.templates import Renderer
+from clarion.trial.trying import try_out
 from clarion.workers import exposition, process
 from clarion.workers.hooks import Hooks
 from clarion.workers.wiring import Limits, Wiring
@@ -55,8 +61,8 @@ class Clarion:
     `application`: handed to resolvers and access checks. `version`: the application's, so that an older process
     never undoes what a newer one declared. `base_url`: what paths in `url` are appended to. `templates`: a folder
     of the application's own. `retention`: how long events are kept, and their keys remembered, once all is told of
-    them. `caps`: how fast, or how many at once, may be sent on a channel by all workers together. Raises
-    `ConfigError` for what cannot work.
+    them. `caps`: how fast, or how many at once, may be sent on a channel by all workers together.
+    `feed_deliveries`: let the change feed tell also how deliveries end. Raises `ConfigError` for what cannot work.
     """
 
     def __init__(
@@ -73,21 +79,27 @@ class Clarion:
         default_locale: str = "en",
         retention: timedelta = retention_.DEFAULT,
         caps: Iterable[Cap] = (),
+        feed_deliveries: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        self.database = Database(database)
+        self.database = Database(database, feed_deliveries=feed_deliveries)
         self.channels = _by_name(channels)
         self.types: dict[str, EventType] = {}
         self._names = Names(self.types, self.channels)
-        self.recipients = Recipients(self.database, self._names)
         self.renderer = Renderer(
             app_name=name, base_url=base_url, directory=templates, default_locale=default_locale
         )
+        words = InboxWords(self.renderer, self.types)
+        self.recipients = Recipients(self.database, self._names)
+        self.inbox = Inbox(self.database, self._names, words)
+        self.changes = Changes(self.database, words)
+        self.keys = Keys(self.database)
         self._application = application
         self.hooks = Hooks()
         self.retention = retention
         self._version = version
         self._limits = limits or Limits()
+        self.grace = self._limits.grace  # what runs has so long to end by itself
         self._caps = tuple(caps)
         self._check_caps()
         registry.sortable(version)
@@ -190,30 +202,17 @@ class Clarion:
         self._names.check_channels(w.channel for _, p in made.to for w in p if isinstance(w, Address))
         return made
 
-    # ── The inbox ────────────────────────────────────────────────────────────────────────────────────────
-
-    def inbox(
-        self, recipient: str, *, most: int = 50, before: UUID | None = None, tenant: str = DEFAULT_TENANT
-    ) -> list[inbox.Item]:
-        """The newest items first; `before` an item's id, those that follow it."""
-        return self.database.read(lambda conn: inbox.items(conn, tenant, recipient, most=most, before=before))
-
-    def count_unread(self, recipient: str, *, tenant: str = DEFAULT_TENANT) -> int:
-        return self.database.read(lambda conn: inbox.count_unread(conn, tenant, recipient))
-
-    def mark_read(self, recipient: str, of: Collection[UUID], *, tenant: str = DEFAULT_TENANT) -> int:
-        """Mark these items read; how many were not. The same again changes nothing."""
-        return self.database.run(lambda conn: inbox.mark_read(conn, tenant, recipient, of))
+    checked = _event  # what `emit` would store, for who stores it with others
 
     # ── Asking what happened ─────────────────────────────────────────────────────────────────────────────
 
     def why(self, event: UUID, recipient: str, *, tenant: str = DEFAULT_TENANT) -> Explanation:
-        """Why this recipient did, or did not, hear of this event. Raises `InvalidInput` for an unknown event."""
+        """Why this recipient did, or did not, hear of this event. Raises `NotFound` for an unknown event."""
 
         def read(conn: Connection) -> Explanation:
             found = records.event(conn, tenant, event)
             if found is None:
-                raise InvalidInput(f"there is no event {event} in tenant {tenant!r}")
+                raise NotFound(f"there is no event {event} in tenant {tenant!r}")
             about, progress = found
             record = records.notification(conn, tenant, event, recipient)
             has_resolver = registry.has_resolver(conn, about.type)
@@ -228,11 +227,11 @@ class Clarion:
     def counts(self, event: UUID, *, tenant: str = DEFAULT_TENANT) -> Counts:
         """How many were told of this event and how many were not, and how its deliveries stand, at this instant.
 
-        Raises `InvalidInput` for an unknown event.
+        Raises `NotFound` for an unknown event.
         """
         found = self.database.read(lambda conn: counts.read(conn, tenant, event))
         if found is None:
-            raise InvalidInput(f"there is no event {event} in tenant {tenant!r}")
+            raise NotFound(f"there is no event {event} in tenant {tenant!r}")
         return found
 
     # ── Conditions, schedules, silences ──────────────────────────────────────────────────────────────────
@@ -322,6 +321,9 @@ class Clarion:
     pauses = pausing.pauses
 
     examine = examine
+    try_out = try_out
+    known_types = catalog.known_types
+    known_type = catalog.known_type
 
     # ── Hooks ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -385,7 +387,13 @@ class Clarion:
 
 
 def _emit(conn: object, made: Sequence[Event], outbox: bool) -> list[UUID]:
-    ids = events.emit(conn, made, to_outbox=outbox)
+    with tracing.emitting(made) as span:
+        if span is not None:
+            carrier = span.carrier
+            made = [replace(one, trace_context=carrier) for one in made]
+        ids = events.emit(conn, made, to_outbox=outbox)
+        if span is not None and len(ids) == 1:  # with a key, it may be that of an earlier one
+            span.say("clarion.event.id", str(ids[0]))
     telemetry.emitted(Counter(one.type for one, id in zip(made, ids, strict=True) if one.id == id))
     return ids
 

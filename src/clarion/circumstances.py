@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from clarion.event import Event
@@ -19,8 +19,7 @@ from clarion.silence import Silence
 from clarion.slot import Charge, Slots, charges
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """Somebody in the audience, with the strongest reason. `one_off` for an address without an account.
 
     `read`, `withdrawn` and `resolved` are what became of it meanwhile; `notification` is its id, where one

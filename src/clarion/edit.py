@@ -48,14 +48,37 @@ class ConfigurationFields(TypedDict, total=False):
 
 
 class RecipientFields(ConfigurationFields, total=False):
-    """What an application knows of a recipient. `addresses`: by channel; these, and no others. So are `roles`."""
+    """What an application knows of a recipient. `addresses`: by channel; these, and no others. So are `roles`.
+
+    `addresses_on`: the same for some channels; what they have on others stays.
+    """
 
     name: str | None
     locale: str | None
     active: bool
     addresses: Mapping[str, str | Iterable[str]]
+    addresses_on: Mapping[str, str | Iterable[str]]
     roles: Iterable[str]
     preferences: Iterable[PreferenceEdit]
+
+
+class TopicEdit(TypedDict, total=False):
+    """What may be said about a topic, a thread or a subject. `muted`: for good, or not at all."""
+
+    topic: Required[str]
+    subscribed: bool
+    level: str | None
+    muted: bool
+    muted_until: datetime | None
+    reason: str | None
+
+
+class ChoiceFields(ConfigurationFields, total=False):
+    """All that a recipient may say. `silent_until`: nothing but required types before; `None` ends it."""
+
+    silent_until: datetime | None
+    preferences: Iterable[PreferenceEdit]
+    topics: Iterable[TopicEdit]
 
 
 class RecipientEdit(RecipientFields, total=False):
@@ -67,18 +90,28 @@ class RecipientEdit(RecipientFields, total=False):
 CONFIGURATION = tuple(ConfigurationFields.__annotations__)
 RECIPIENT = tuple(RecipientEdit.__annotations__)
 PREFERENCE = tuple(PreferenceFields.__annotations__)
+TOPIC = tuple(TopicEdit.__annotations__)
+CHOICE = tuple(ChoiceFields.__annotations__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edit:
-    """Of one recipient. `preferences` by (scope, channel), `topics` by (topic,)."""
+    """Of one recipient. `preferences` by (scope, channel), `topics` by (topic,).
+
+    `only_on`: the channels to which `addresses` bears; `None` is all.
+    """
 
     recipient: str
     own: Mapping[str, Any] = field(default_factory=dict)
     addresses: tuple[Address, ...] | None = None
+    only_on: frozenset[str] | None = None
     roles: tuple[str, ...] | None = None
     preferences: Mapping[tuple[str, ...], Mapping[str, Any]] = field(default_factory=dict)
     topics: Mapping[tuple[str, ...], Mapping[str, Any]] = field(default_factory=dict)
+
+    def replaces(self, channel: str) -> bool:
+        """Whether what they have on this channel goes, where `addresses` does not name it."""
+        return self.only_on is None or channel in self.only_on
 
 
 def of_recipient(fields: Mapping[str, Any], known: Names) -> Edit:
@@ -86,10 +119,12 @@ def of_recipient(fields: Mapping[str, Any], known: Names) -> Edit:
     who = required_text("a recipient's id", fields.get("id"))
     try:
         _only("field of a recipient", fields, RECIPIENT)
+        addresses, only_on = _where(fields, known)
         return Edit(
             recipient=who,
             own=_own(fields),
-            addresses=_addresses(fields["addresses"], known) if "addresses" in fields else None,
+            addresses=addresses,
+            only_on=only_on,
             roles=_texts("role", fields["roles"]) if "roles" in fields else None,
             preferences=_preferences(fields.get("preferences", ()), known),
         )
@@ -111,6 +146,29 @@ def of_preferences(recipient: str, changes: Iterable[Mapping[str, Any]], known: 
     return Edit(recipient=required_text("recipient", recipient), preferences=_preferences(changes, known))
 
 
+def checked_level(level: Any) -> str | None:
+    if level is not None and level not in LEVELS:
+        raise UnknownName("level", str(level), LEVELS)
+    return None if level is None else str(level)
+
+
+def of_choices(recipient: str, fields: Mapping[str, Any], known: Names) -> Edit:
+    """All that a recipient says at once. Raises `InvalidInput`, `UnknownName`."""
+    _only("part of a configuration", fields, CHOICE)
+    if not fields:
+        raise InvalidInput(f"give what is to change: {', '.join(CHOICE)}")
+    own = _own(fields)
+    if "silent_until" in fields:
+        until = fields["silent_until"]
+        own["silent_until"] = None if until is None else ahead("silent_until", until)
+    return Edit(
+        recipient=required_text("recipient", recipient),
+        own=own,
+        preferences=_preferences(fields.get("preferences", ()), known),
+        topics=_topics(fields.get("topics", ())),
+    )
+
+
 def of_silence(recipient: str, until: datetime | None) -> Edit:
     """What a recipient says about hearing nothing for a while: `None` ends it."""
     return Edit(recipient=required_text("recipient", recipient), own={"silent_until": until})
@@ -118,9 +176,7 @@ def of_silence(recipient: str, until: datetime | None) -> Edit:
 
 def of_topics(recipient: str, topics: Iterable[str], values: Mapping[str, Any]) -> Edit:
     """What a recipient says about each of these topics. Raises `InvalidInput`, `UnknownName`."""
-    level = values.get("level")
-    if level is not None and level not in LEVELS:
-        raise UnknownName("level", str(level), LEVELS)
+    checked_level(values.get("level"))
     reason = values.get("reason")
     if reason is not None:
         required_text("reason", reason)
@@ -181,6 +237,18 @@ def _tags(said: object) -> dict[str, Any] | None:
     return tag_filter.to_json(wanted) if wanted != TagFilter() else None
 
 
+def _where(
+    fields: Mapping[str, Any], known: Names
+) -> tuple[tuple[Address, ...] | None, frozenset[str] | None]:
+    """The addresses given, and the channels to which they bear."""
+    if "addresses_on" not in fields:
+        return (_addresses(fields["addresses"], known) if "addresses" in fields else None), None
+    if "addresses" in fields:
+        raise InvalidInput("give addresses, which are all of them, or addresses_on some channels, not both")
+    some = fields["addresses_on"]
+    return _addresses(some, known), frozenset(some)
+
+
 def _addresses(said: object, known: Names) -> tuple[Address, ...]:
     if not isinstance(said, Mapping):
         raise InvalidInput(f"addresses must be {{channel: value or values}}, got {shown(said)}")
@@ -230,6 +298,41 @@ def _preference(scope: str, channel: str, change: Mapping[str, Any], known: Name
         raise UnknownName("mode", str(said["mode"]), MODES)
     if about is not None and about.required:
         _refuse_for_required(scope, said)
+    return said
+
+
+def _topics(changes: object) -> dict[tuple[str, ...], dict[str, Any]]:
+    found: dict[tuple[str, ...], dict[str, Any]] = {}
+    for change in _listed("topics", changes):
+        if not isinstance(change, Mapping):
+            raise InvalidInput(f"a topic must be {{'topic': …, 'level': …}}, got {shown(change)}")
+        _only("part of a topic", change, TOPIC)
+        topic = required_text("topic", change.get("topic"))
+        if (topic,) in found:
+            raise InvalidInput(f"topic {topic!r} is given twice")
+        found[topic,] = _topic(topic, change)
+    return found
+
+
+def _topic(topic: str, change: Mapping[str, Any]) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if "level" in change:
+        said["level"] = checked_level(change["level"])
+        if said["level"] == "all":
+            said["subscribed"] = True
+    if "subscribed" in change:
+        said["subscribed"] = _switch("subscribed", change["subscribed"])
+    if "reason" in change:
+        said["reason"] = None if change["reason"] is None else required_text("reason", change["reason"])
+    if "muted" in change and "muted_until" in change:
+        raise InvalidInput(f"of topic {topic!r} say muted, which is for good, or muted_until, not both")
+    if "muted" in change:
+        said["muted_until"] = FOREVER if _switch("muted", change["muted"]) else None
+    if "muted_until" in change:
+        until = change["muted_until"]
+        said["muted_until"] = None if until is None else ahead("muted_until", until)
+    if not said:
+        raise InvalidInput(f"say something of topic {topic!r}: {', '.join(TOPIC[1:])}")
     return said
 
 

@@ -2,7 +2,8 @@
 
 ClarionError
 ├── InvalidInput            a value that cannot be accepted; the message names it and the remedy
-│   └── UnknownName         an unknown type, channel, field or setting, with the nearest known one
+│   ├── UnknownName         an unknown type, channel, field or setting, with the nearest known one
+│   └── NotFound            nothing of this id is there, for this tenant
 ├── Conflict                an idempotency key that already stands for another event
 ├── ConfigError             settings or declarations that contradict each other
 ├── NotMigrated             the database lacks a migration, or has one from a newer Clarion
@@ -73,6 +74,10 @@ class UnknownName(InvalidInput):
         else:
             remedy = f"no {kind} is declared yet"
         super().__init__(f"unknown {kind} {name!r}; {remedy}")
+
+
+class NotFound(InvalidInput):
+    """An id of nothing that this tenant has."""
 
 
 class Conflict(ClarionError):

@@ -57,7 +57,10 @@ FIELDS = tuple(EventFields.__annotations__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """What is stored. `at` is when it is due to be told; `channels` narrows the type's channels."""
+    """What is stored. `at` is when it is due to be told; `channels` narrows the type's channels.
+
+    `trace_context`: where it was emitted, if spans are taken there; see `tracing`.
+    """
 
     id: UUID
     type: str
@@ -79,6 +82,7 @@ class Event:
     expires_at: datetime | None = None
     correlation_id: str = ""
     body_hash: str = ""
+    trace_context: Mapping[str, str] | None = None
 
 
 def make(type: str, fields: EventFields) -> Event:

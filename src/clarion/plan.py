@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from clarion.circumstances import Candidate, Circumstances, Facts, Taking
 from clarion.event import Event
@@ -33,8 +33,7 @@ class Answer:
     keeping: tuple[Charged, ...]  # slots that it holds already
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """One notification to write, the addresses to deliver it to, and the slots that it takes."""
 
     candidate: Candidate

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Unpack
+from typing import Any, Unpack
 
 from sqlalchemy.engine import Connection
 
 from clarion import clock, configuration, edit
 from clarion.configuration import Configuration, Entry
 from clarion.edit import (
+    ChoiceFields,
     ConfigurationFields,
     Edit,
     PreferenceEdit,
@@ -25,8 +26,9 @@ from clarion.edit import (
 )
 from clarion.event import DEFAULT_TENANT, instant, required_text
 from clarion.names import Names
-from clarion.store import choices, people, roster
+from clarion.store import choices, directory, people, personal, roster
 from clarion.store.database import Database
+from clarion.store.directory import Listed
 
 CHUNK = 1000  # recipients in one transaction: a page of a fan-out waits no longer than that
 
@@ -37,6 +39,11 @@ class Recipients:
     def __init__(self, database: Database, names: Names) -> None:
         self._database = database
         self._names = names
+
+    @property
+    def channels(self) -> set[str]:
+        """All that an address, or a preference, may be of."""
+        return self._names.channels
 
     # ── Who there is ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -50,7 +57,8 @@ class Recipients:
     ) -> None:
         """Write a recipient in part. One who is new has an empty name, UTC, is active and has everything enabled.
 
-        `addresses` (channel → value or values) and `roles`, where they are given, are those and no others.
+        `addresses` (channel → value or values) and `roles`, where they are given, are those and no others;
+        `addresses_on` some channels leaves alone what there is on others.
         """
         self._write([edit.of_recipient({**fields, "id": id}, self._names)], tenant, by, create=True)
 
@@ -68,6 +76,10 @@ class Recipients:
             count += len(some)
         return count
 
+    def check(self, person: RecipientEdit) -> None:
+        """Raises what `upsert_many` would of this one, and writes nothing."""
+        edit.of_recipient(person, self._names)
+
     def deactivate(self, id: str, *, tenant: str = DEFAULT_TENANT) -> None:
         """Nothing reaches this recipient any more, until `upsert(id, active=True)`; all that was said stays."""
         self._write([Edit(recipient=id, own={"active": False})], tenant, None)
@@ -76,6 +88,31 @@ class Recipients:
         """This recipient was there just now, or `at`: who is active lately is asked of it. Never goes backwards."""
         when = instant("at", at) or clock.now()
         self._database.run(lambda conn: roster.seen(conn, tenant, id, when))
+
+    def find(
+        self,
+        search: str | None = None,
+        *,
+        active: bool | None = None,
+        role: str | None = None,
+        after: str | None = None,
+        most: int = 100,
+        tenant: str = DEFAULT_TENANT,
+    ) -> list[Listed]:
+        """Who there is, by id, with addresses and roles; `after` an id, those that follow it.
+
+        `search`: how id, name or an address begins, whatever the case. Goes through the tenant's recipients until
+        it has found so many.
+        """
+        return self._database.read(
+            lambda conn: directory.read(
+                conn, tenant, search=search, active=active, role=role, after=after, most=most
+            )
+        )
+
+    def get(self, id: str, *, tenant: str = DEFAULT_TENANT) -> Listed | None:
+        """One of them, if there is one of this id."""
+        return self._database.read(lambda conn: directory.one(conn, tenant, id))
 
     # ── What they follow ─────────────────────────────────────────────────────────────────────────────────
 
@@ -175,6 +212,17 @@ class Recipients:
         """
         self._write([edit.of_configuration(recipient, said)], tenant, by)
 
+    def choose(
+        self,
+        recipient: str,
+        *,
+        by: str | None = None,
+        tenant: str = DEFAULT_TENANT,
+        **said: Unpack[ChoiceFields],
+    ) -> None:
+        """All of `configure`, `prefer_many`, `silence` and of what is said of topics, at once: all of it or nothing."""
+        self._write([edit.of_choices(recipient, said, self._names)], tenant, by)
+
     def silence(
         self,
         recipient: str,
@@ -226,6 +274,39 @@ class Recipients:
         return self._database.read(
             lambda conn: choices.history(conn, tenant, recipient, most=most, before=before)
         )
+
+    # ── Personal data ────────────────────────────────────────────────────────────────────────────────────
+
+    def export(self, recipient: str, *, tenant: str = DEFAULT_TENANT) -> dict[str, list[dict[str, Any]]]:
+        """All that is kept about one person, by table, as plain JSON. Raises `NotFound`."""
+
+        def read(conn: Connection) -> dict[str, list[dict[str, Any]]]:
+            return personal.export(conn, tenant, self._person(conn, tenant, recipient))
+
+        return self._database.read(read)
+
+    def erase(self, recipient: str, *, tenant: str = DEFAULT_TENANT) -> dict[str, int]:
+        """Erase all that is kept about one person; how many rows, by table. Tell nobody of them from then on.
+
+        Events stay for others, without whom they were by or named. What the application itself names things by,
+        such as `subject`, `thread` and `key`, stays as it is. Raises `NotFound`.
+        """
+        person = self._database.read(lambda conn: self._person(conn, tenant, recipient))
+        scrubbed, after, more = 0, None, True
+        while more:
+            done, after = self._database.run(
+                lambda conn, at=after: personal.scrub(conn, tenant, person, at)  # type: ignore[misc]  # bound here
+            )
+            scrubbed, more = scrubbed + done, after is not None
+        gone = self._database.run(lambda conn: personal.erase(conn, tenant, person))
+        return {**gone, **({"events": scrubbed} if scrubbed else {})}
+
+    @staticmethod
+    def _person(conn: Connection, tenant: str, recipient: str) -> personal.Person:
+        found = personal.find(conn, tenant, recipient)
+        if found is None:
+            raise roster.unknown(tenant, recipient)
+        return found
 
     def _write(self, edits: list[Edit], tenant: str, by: str | None, *, create: bool = False) -> None:
         author = None if by is None else required_text("by", by)

@@ -15,6 +15,8 @@ from clarion.event_type import EventType
 DEFAULT = timedelta(days=30)
 LEAST = FURTHEST + timedelta(days=1)  # an event is never forgotten before the furthest schedule is due
 
+FEED_KEPT = timedelta(days=7)  # the change feed, whatever the retention
+
 
 def windows(type: EventType) -> Iterator[tuple[str, timedelta]]:
     """The times for which a type's policy looks back, by what they are called."""

@@ -10,10 +10,13 @@ import json
 import logging
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextvars import ContextVar, Token
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
+
+from clarion import tracing
 
 try:
     from prometheus_client import Counter, Histogram
@@ -100,9 +103,12 @@ def ended(number_of: Mapping[tuple[str, str], int]) -> None:
             _DELIVERIES.labels(*labels).inc(number)
 
 
-def sent_after(channel: str, since_due: timedelta) -> None:
+def sent_after(channel: str, since_due: Iterable[timedelta]) -> None:
+    """How long after each was due."""
     if COUNTING:
-        _LATENESS.labels(channel).observe(max(0.0, since_due.total_seconds()))
+        lateness = _LATENESS.labels(channel)
+        for late in since_due:
+            lateness.observe(max(0.0, late.total_seconds()))
 
 
 def leases_lost(channel: str, number: int) -> None:
@@ -132,12 +138,17 @@ class _Event(Protocol):
     @property
     def correlation_id(self) -> str: ...
 
+    @property
+    def trace_context(self) -> tracing.Carrier | None: ...
+
 
 def about(
     event: _Event | None = None, *, delivery: UUID | None = None, channel: str | None = None
 ) -> dict[str, str]:
     """The `extra` of a log record: what it is about, by the same names everywhere."""
     said = {} if event is None else {"event": str(event.id), "correlation_id": event.correlation_id}
+    if event is not None and event.trace_context:
+        said["trace_id"] = event.trace_context["traceparent"].split("-")[1]
     if delivery is not None:
         said["delivery"] = str(delivery)
     if channel is not None:
@@ -145,7 +156,52 @@ def about(
     return said
 
 
-ABOUT = ("event", "correlation_id", "delivery", "channel")
+ABOUT = ("event", "correlation_id", "delivery", "channel", "trace_id", "span_id")
+
+_SPOKEN_OF: ContextVar[Callable[[], Mapping[str, str]] | None] = ContextVar("clarion", default=None)
+
+
+class Meanwhile:
+    """While it lasts, what is logged in this context is about that: the application's lines, too."""
+
+    __slots__ = ("_say", "_token")
+
+    def __init__(self, say: Callable[[], Mapping[str, str]]) -> None:
+        """`say` is called for each line."""
+        self._say = say
+
+    def __enter__(self) -> None:
+        self._token: Token[Callable[[], Mapping[str, str]] | None] = _SPOKEN_OF.set(self._say)
+
+    def __exit__(self, *_: object) -> None:
+        try:  # noqa: SIM105 - for each attempt: `suppress` would cost more than all the rest
+            _SPOKEN_OF.reset(self._token)
+        except ValueError:  # a coroutine that is thrown away is closed in another context
+            pass
+
+
+def _meanwhile() -> dict[str, str]:
+    say = _SPOKEN_OF.get()
+    return {**({} if say is None else say()), **tracing.here()}
+
+
+class AboutFilter(logging.Filter):
+    """Gives each record what it is `about`, for a formatter of one's own; refuses none.
+
+    For a handler, not a logger: a logger's filter does not see what comes from the loggers below it. Where
+    another thread formats, as behind a `QueueHandler`, it belongs to the handler that the lines come to first.
+    """
+
+    def __init__(self, default: str | None = "-") -> None:
+        """`default`: what stands for the event and its correlation id where a line is about none; `None`: nothing."""
+        super().__init__()
+        self._none = {} if default is None else dict.fromkeys(("event", "correlation_id"), default)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        for name, value in {**self._none, **_meanwhile()}.items():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        return True
 
 
 class JsonFormatter(logging.Formatter):
@@ -158,7 +214,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        said |= {name: str(getattr(record, name)) for name in ABOUT if hasattr(record, name)}
+        known = {**_meanwhile(), **record.__dict__}
+        said |= {name: str(known[name]) for name in ABOUT if name in known}
         if record.exc_info and record.exc_info[1] is not None:
             said["error"] = "".join(traceback.format_exception(record.exc_info[1]))
         return json.dumps(said)

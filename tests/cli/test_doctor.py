@@ -91,6 +91,34 @@ async def test_all_is_well(clinic: Path, database_url: str) -> None:
     assert {one["level"] for one in found(listed).values()} == {"ok"}
 
 
+async def test_it_begins_with_the_settings_in_force(clinic: Path, database_url: str) -> None:
+    started(database_url).close()
+    async with FaultServer(AUTH) as server:
+        (clinic / "held").write_text(server.url.replace("//", "//olga:hunter2@") + "\n")
+        (clinic / "clarion.toml").write_text(
+            'retention = "90d"\n[mail]\nsmtp_file = "held"\nsender = "A <a@acme.test>"'
+        )
+        env = {"CLARION_DATABASE": database_url}
+        ended = await asyncio.to_thread(clarion, "doctor", cwd=clinic, env=env)
+        listed = await asyncio.to_thread(clarion, "doctor", "--json", cwd=clinic, env=env)
+    assert (ended.code, ended.err) == (0, "")
+    first, *rest = ended.out.splitlines()
+    assert first == "settings, clarion.toml read:"
+    assert '  retention = "90d"  (clarion.toml)' in rest
+    smtp = server.url.replace("//", "//olga:***@")
+    assert f'  mail.smtp = "{smtp}"  (clarion.toml, held in held)' in rest
+    assert "  database = " in rest[0]
+    assert "(CLARION_DATABASE)" in rest[0]
+    assert any("more by default" in line for line in rest)
+    assert "✓ channel email: works: smtp://olga:***@" in ended.out
+    said = json.loads(listed.out)
+    of = {one["key"]: one for one in said["settings"]}
+    assert said["file"] == "clarion.toml"
+    assert (of["mail.smtp"]["value"], of["mail.smtp"]["held_in"]) == (smtp, "held")
+    assert of["worker.batch"]["from"] == "default"
+    assert "hunter2" not in ended.out + listed.out
+
+
 @pytest.mark.parametrize(
     ("stage", "fault", "code", "remedy"),
     [

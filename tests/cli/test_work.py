@@ -118,3 +118,14 @@ def test_without_tables_a_worker_does_not_start(empty_database_url: str, shop: P
     assert ended.code == 1
     assert "clarion: the database has no tables of Clarion yet; run `clarion migrate`\n" in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_settings_say_how_it_logs(empty_database_url: str, shop: Path) -> None:
+    if empty_database_url.startswith("sqlite"):
+        Path(empty_database_url.removeprefix("sqlite:///")).touch()
+    (shop / "clarion.toml").write_text('types = "types.toml"\nlog = "json"')
+    env = {"CLARION_DATABASE": empty_database_url}
+    first = clarion("work", cwd=shop, env=env).err.splitlines()[0]
+    assert json.loads(first)["message"].startswith("working on ")
+    first = clarion("work", "--log", "text", cwd=shop, env=env).err.splitlines()[0]
+    assert "INFO    clarion: working on " in first

@@ -42,7 +42,7 @@ async def test_the_first_screen_of_the_readme(tmp_path: Path, monkeypatch: pytes
     to_bob = message_from_bytes(next(m.raw for m in server.mails if "bob" in m.to[0]), policy=policy.default)
     assert to_bob["From"] == "Acme <hello@acme.test>"
     assert to_bob["Message-ID"]
-    assert [item.reason for item in clarion.inbox("bob")] == ["author"]
+    assert [item.reason for item in clarion.inbox.list("bob").items] == ["author"]
     assert clarion.why(names["event"], "carol").reason == "mention"
     assert clarion.why(names["event"], "dave").reason is None
     names["engine"].dispose()
@@ -67,7 +67,7 @@ async def test_the_policies_in_the_documents(tmp_path: Path, monkeypatch: pytest
             await until(lambda: len(server.mails) >= 5)
             await until(lambda: count(clarion, queue) == 1)  # held by the throttle
             await until(lambda: not count(clarion, withdrawals, withdrawals.c.applied_at.is_(None)))
-    shown = Counter(item.event.type for item in clarion.inbox("bob"))
+    shown = Counter(item.event.type for item in clarion.inbox.list("bob").items)
     assert shown == {"cl.comment.created": 3, "build.finished": 5, "news.item": 2}
     assert len(server.mails) == 1 + 3 + 1
     assert clarion.open_conditions() == []

@@ -52,14 +52,14 @@ def test_texts_bytes_and_nothing(db: Database) -> None:
 
 def test_numbers_truth_instants_and_json(db: Database) -> None:
     columns = ("tenant", "id", "event_id", "recipient", "reason", "severity", "question", "visible", "gates")
-    columns += ("verdicts", "created_at", "read_at")
+    columns += ("verdicts", "created_at", "read_at", "place")
     shared = {"email": ["cooldown", {"key": "a\tb\\n\n", "taken": 1}]}
     verdicts = [shared, None, {}, shared, {"x": [None, 1.5, True]}, shared, shared]
     summer = timezone(timedelta(hours=2))
     rows = [
         (
             *("t", id, ids.uuid7(), f"r{n}", "direct", n % 2, n, n % 2 == 0, 1 << n * 5, verdict),
-            *(NOW.astimezone(summer), None if n % 2 else NOW + timedelta(days=n)),
+            *(NOW.astimezone(summer), None if n % 2 else NOW + timedelta(days=n), id),
         )
         for n, (id, verdict) in enumerate(zip(ids.several(len(verdicts)), verdicts, strict=True))
     ]

@@ -154,8 +154,8 @@ class Agreement:
             assert self.why(event, name).reason is None
         if one.reads:
             for name in PEOPLE:
-                read = [item.id for item in self.clarion.inbox(name, tenant=self.tenant)]
-                self.clarion.mark_read(name, read, tenant=self.tenant)
+                read = [item.id for item in self.clarion.inbox.list(name, tenant=self.tenant).items]
+                self.clarion.inbox.mark_read(name, read, tenant=self.tenant)
 
     def why(self, event: UUID, recipient: str) -> Explanation:
         found = self.clarion.why(event, recipient, tenant=self.tenant)
@@ -205,7 +205,7 @@ class Agreement:
             why = self.why(event, one.recipient)
             for channel in why.channels:
                 if channel.channel == INBOX:
-                    items = self.clarion.inbox(one.recipient, tenant=self.tenant)
+                    items = self.clarion.inbox.list(one.recipient, tenant=self.tenant).items
                     assert channel.told == any(item.event.id == event for item in items)
                     continue
                 deliveries = [d for d in why.deliveries if d.channel == channel.channel]

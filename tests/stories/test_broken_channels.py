@@ -109,7 +109,7 @@ async def test_what_is_too_old_ends_visibly_though_it_is_still_broken(make: Make
         (delivery,) = clarion.why(note, "p00000").deliveries
         assert [a.result for a in delivery.attempts if a.final] == ["suppressed"]
         assert "max_age" in (delivery.attempts[-1].detail or "")
-        assert clarion.count_unread("p00000") == 1, "the inbox was never broken"
+        assert clarion.inbox.count_unread("p00000") == 1, "the inbox was never broken"
 
         await until(lambda: ends(clarion, brief, "p00001")[0] in {"waiting", "sending"})
         await wait(clarion, travel, DAY + SECOND)

@@ -132,16 +132,16 @@ async def test_a_comment_reaches_author_reviewers_and_mentioned(
     (delivery,) = clarion.why(event, "bob").deliveries
     assert mails["bob@acme.test"].message_id == f"<{delivery.id}@acme.test>"
 
-    assert {who: clarion.count_unread(who) for who in told} == {
+    assert {who: clarion.inbox.count_unread(who) for who in told} == {
         "erin": 1,
         "carol": 1,
         "dave": 1,
         "alice": 0,
         "bob": 1,
     }
-    (item,) = clarion.inbox("dave")
+    (item,) = clarion.inbox.list("dave").items
     assert (item.event.id, item.reason) == (event, "reviewer")
-    assert (clarion.mark_read("dave", [item.id]), clarion.count_unread("dave")) == (1, 0)
+    assert (len(clarion.inbox.mark_read("dave", [item.id])), clarion.inbox.count_unread("dave")) == (1, 0)
 
     why = {c.channel: c for c in clarion.why(event, "dave").channels}
     assert why["inbox"].told
@@ -189,7 +189,7 @@ async def test_an_outage_of_the_mail_server_costs_nothing(acme: Callable[[str], 
     )
     async with working(clarion):
         await until(lambda: ends(clarion, event, "bob", "email")[1] == "connect")
-        assert clarion.count_unread("bob") == 1, "the inbox waits for no mail"
+        assert clarion.inbox.count_unread("bob") == 1, "the inbox waits for no mail"
         server = FaultServer()
         server.port = port
         async with server:

@@ -180,7 +180,7 @@ async def test_fifty_processes_see_it_at_once(make: Make, database_url: str) -> 
     assert [open_.event_id] == [id for (id,) in emitted if first.status(id)]
     assert len(wires[0].taken) + len(wires[1].taken) == 1
     assert count(first, events, events.c.repeat_of == open_.event_id) == 49
-    assert len(first.inbox("ann")) == 1
+    assert len(first.inbox.list("ann").items) == 1
     no_duplicates(first)
 
 

@@ -307,11 +307,11 @@ async def test_a_cooldown_on_mail_alone_leaves_the_inbox(make: Make) -> None:
         await until(lambda: post.begun("a"))
         b = say(clarion, "b")
         await until(lambda: gate(clarion, b, "bob") == "cooldown")
-        assert [item.event.data["name"] for item in clarion.inbox("bob")] == ["b", "a"]
+        assert [item.event.data["name"] for item in clarion.inbox.list("bob").items] == ["b", "a"]
         post.let_go("a")
         await until(lambda: post.told == ["b"])
         await all_settled(clarion)
-    assert [item.event.data["name"] for item in clarion.inbox("bob")] == ["b", "a"]
+    assert [item.event.data["name"] for item in clarion.inbox.list("bob").items] == ["b", "a"]
 
 
 async def test_what_was_withdrawn_or_read_meanwhile_is_passed_over(make: Make) -> None:
@@ -373,9 +373,9 @@ async def test_what_a_throttle_holds_is_in_the_inbox_at_once_and_sent_when_there
         for name in names:
             event = say(clarion, name)
             await until(lambda event=event: ends(clarion, event, "bob")[0] in {"sent", "waiting"})
-            await until(lambda: len(post.told) == min(2, len(clarion.inbox("bob"))))
+            await until(lambda: len(post.told) == min(2, len(clarion.inbox.list("bob").items)))
         assert post.told == ["a", "b"]
-        assert len(clarion.inbox("bob")) == 5
+        assert len(clarion.inbox.list("bob").items) == 5
         travel(59 * MINUTE)
         await asyncio.sleep(0.2)
         assert post.told == ["a", "b"]

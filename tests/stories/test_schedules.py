@@ -105,7 +105,7 @@ async def test_called_off_before_its_time_it_is_never_sent(
     assert wire.begun == []
     assert count(clarion, deliveries) == 0
     assert gate(clarion, event, "ann") == gate(clarion, event, "ann", "inbox") == "withdrawn"
-    assert clarion.inbox("ann") == []
+    assert clarion.inbox.list("ann").items == []
 
 
 async def test_called_off_in_the_moment_it_is_due(make: Make) -> None:
@@ -123,7 +123,7 @@ async def test_called_off_in_the_moment_it_is_due(make: Make) -> None:
     sent = [event for event in all_ if ends(clarion, event, "ann")[0] == "sent"]
     assert len(sent) == len(wire.taken)
     assert {ends(clarion, event, "ann")[0] for event in all_} <= {"sent", "cancelled", "suppressed", "absent"}
-    assert clarion.inbox("ann") == []
+    assert clarion.inbox.list("ann").items == []
     no_duplicates(clarion)
 
 

@@ -34,6 +34,7 @@ class Plan:
     takes: float = 0.0  # seconds that a send over the wire takes, and the resolver of `hanging`
     hangs: str = "awaiting"  # in which way it takes them: one of `WAYS`
     chancy: str = ""  # a file: one line for each send that `chancy` took
+    spans: str = ""  # a file: one line for each span
     fail_at: str = ""
     nth: int = 1
     limits: dict[str, Any] = field(default_factory=dict)

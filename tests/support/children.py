@@ -23,6 +23,7 @@ from clarion.workers.fanout import FanOut
 from clarion.workers.replanning import Replanning
 from clarion.workers.settling import Settling
 from clarion.workers.walking import Walking
+from tests.support import spans
 from tests.support.acme import Plan, application
 
 PATIENCE = 60.0
@@ -104,6 +105,8 @@ def _wrap(wrapped: Any, when: str, hit: Callable[[], None]) -> Any:
 def _work(plan: Plan, ready: Any) -> None:
     logging.disable(logging.CRITICAL)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # until the worker itself listens
+    if plan.spans:
+        spans.take(plan.spans)
     countdown = _Countdown(plan)
     _set(countdown)
     clarion = application(plan, countdown)

@@ -54,10 +54,10 @@ def test_the_inbox_is_a_channel_like_the_others(testing: Testing, shop: Clarion)
     emit(testing, "shipped", to=["bob", "stranger"], subject="order/7", data={"text": "On Friday"})
     testing.drain()
     item = testing.assert_told("bob", "shipped", "inbox", times=1)
-    assert [item.id] == [shown.id for shown in shop.inbox("bob")]
+    assert [item.id] == [shown.id for shown in shop.inbox.list("bob").items]
     assert (item.address, item.text) == (None, "On Friday")
     assert "order/7" in item.title
-    shop.mark_read("bob", [item.id])
+    shop.inbox.mark_read("bob", [item.id])
     testing.assert_told("bob", "shipped", "inbox")
     testing.assert_silent("stranger")
 

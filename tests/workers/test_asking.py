@@ -116,8 +116,8 @@ async def test_what_changed_since_it_was_planned(
 
 async def test_read_in_the_inbox_meanwhile(make: Make) -> None:
     clarion, event = await planned(make, Doors(), "doc.seen")
-    (item,) = clarion.inbox("bob")
-    clarion.mark_read("bob", [item.id])
+    (item,) = clarion.inbox.list("bob").items
+    clarion.inbox.mark_read("bob", [item.id])
     async with working(clarion):
         await until(lambda: done(clarion))
     assert ends(clarion, event, "bob") == ("suppressed", "read")
@@ -130,7 +130,7 @@ async def test_expired_between_plan_and_send(make: Make, travel: Callable[[timed
     async with working(clarion):
         await until(lambda: done(clarion))
     assert ends(clarion, event, "bob") == ("suppressed", "expired")
-    assert clarion.count_unread("bob") == 1
+    assert clarion.inbox.count_unread("bob") == 1
 
 
 async def test_older_than_its_type_allows(make: Make, travel: Callable[[timedelta], None]) -> None:
@@ -222,7 +222,7 @@ async def test_history_is_never_sent(make: Make) -> None:
     assert not clarion.why(before, "bob").deliveries
     assert ends(clarion, after, "bob") == ("sent", None)
     assert [message.event.id for message in wire.taken] == [after]
-    assert clarion.count_unread("bob") == 2
+    assert clarion.inbox.count_unread("bob") == 2
 
 
 async def test_a_channel_asked_for_beyond_the_types_own_and_no_longer(make: Make) -> None:

@@ -345,16 +345,18 @@ def test_a_worker_process_serves_them_and_logs_json(tmp_path: Path, database_url
         asked = emit(clarion, "asked", correlation_id="request-7")
         said = await_true(lambda: all_counted(url))
         assert ("process_cpu_seconds_total", frozenset()) in said, "the process is measured as well"
-        await_true(lambda: "no audience" in log.read_text())
+        await_true(lambda: "nobody else is told" in log.read_text())
         worker.terminate()
         assert worker.wait(timeout=PATIENCE) == 0
     finally:
         worker.kill()
         worker.communicate()
     records = [json_of(line) for line in log.read_text().splitlines()]
-    (failed,) = [record for record in records if "no audience" in record["message"]]
-    assert (failed["event"], failed["correlation_id"]) == (str(asked), "request-7")
-    assert failed["level"] == "warning"
+    said_of_it = [record for record in records if "no audience" in record["message"]]
+    assert [record["level"] for record in said_of_it] == ["warning", "error"], "it failed, and is given up"
+    assert {(record["event"], record["correlation_id"]) for record in said_of_it} == {
+        (str(asked), "request-7")
+    }
     assert records[-1]["message"] == "stopped"
     clarion.close()
 

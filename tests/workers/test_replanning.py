@@ -23,6 +23,7 @@ from clarion.store.schema import notifications, slots
 from clarion.workers import filling
 from clarion.workers.filling import Stopped
 from tests.store.make import charged, slot_rows
+from tests.support import lines
 from tests.support.acme import Plan, application
 from tests.support.children import Children, stop, wait_killed
 from tests.support.working import (
@@ -270,8 +271,12 @@ async def test_an_access_check_that_fails_leaves_the_slot_for_later(
     declared(clarion, access=lambda e, ids, app: (asked.append(e.id), access(e, ids, app))[1])
     decide(clarion, "holder", "stopped")
     fail_all(clarion)
+    with lines.kept() as log:
+        async with working(clarion):
+            await until(lambda: asked and log)
+    (line,) = [line for line in log if "is left for later" in line["message"]]
+    assert line["event"] == str(asked[0]) == line["correlation_id"]
     async with working(clarion):
-        await until(lambda: asked)
         assert vacant(clarion) == 1
         broken = False
         travel(timedelta(seconds=11))

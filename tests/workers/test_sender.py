@@ -53,7 +53,7 @@ async def test_what_is_emitted_is_sent_within_a_second(make: Make, wire: Wire) -
         await until(lambda: done(clarion))
     assert sorted(took)[2] < 1
     assert results(clarion) == {"sent": 5}
-    assert clarion.count_unread("bob") == 5
+    assert clarion.inbox.count_unread("bob") == 5
 
 
 async def test_sends_at_once_are_bounded_and_settled_together(make: Make, monkeypatch: Any) -> None:

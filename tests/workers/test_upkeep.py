@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from clarion import Clarion, Escalation, Event, Policy, Retries, Retry
+from clarion import Clarion, Escalation, Event, Policy, Retries, Retry, clock
 from clarion.message import Message
 from clarion.recipient import Address
 from clarion.severity import Severity
@@ -72,10 +72,10 @@ async def test_what_waits_is_cancelled_and_leaves_the_inbox(make_later: Make) ->
         run(clarion, lambda conn: clarion.withdraw(conn, "cl/1", "ann"))
         await until(lambda: ends(clarion, gone, "ann") == ("cancelled", "withdrawn"))
         assert ends(clarion, gone, "bob")[0] == "waiting"
-        assert [item.event.id for item in clarion.inbox("ann")] == [kept]
+        assert [item.event.id for item in clarion.inbox.list("ann").items] == [kept]
         run(clarion, lambda conn: clarion.withdraw(conn, "cl/1"))
         await until(lambda: ends(clarion, gone, "bob") == ("cancelled", "withdrawn"))
-        assert clarion.inbox("bob") == []
+        assert clarion.inbox.list("bob").items == []
         assert ends(clarion, kept, "ann")[0] == "waiting"
         await until(lambda: applied(clarion))
     no_duplicates(clarion)
@@ -90,7 +90,7 @@ async def test_what_has_ended_is_cancelled_and_stays_in_the_inbox(make_later: Ma
         run(clarion, lambda conn: clarion.resolve(conn, "disk/1"))
         await until(lambda: ends(clarion, event, "ann") == ("cancelled", "resolved"))
         await until(lambda: ends(clarion, event, "bob") == ("cancelled", "resolved"))
-        assert [item.event.id for item in clarion.inbox("ann")] == [event]
+        assert [item.event.id for item in clarion.inbox.list("ann").items] == [event]
         await until(lambda: count(clarion, conditions, conditions.c.resolved_at.is_not(None)) == 1)
     no_duplicates(clarion)
 
@@ -119,7 +119,7 @@ async def test_of_what_is_gone_the_application_is_asked_nothing(make_later: Make
         assert asked == []
         assert {told.recipient for told in clarion.status(event)} == {"ann", "bob"}
         assert gate(clarion, event, "ann") == gate(clarion, event, "bob") == "withdrawn"
-        assert clarion.inbox("ann") == []
+        assert clarion.inbox.list("ann").items == []
 
 
 @pytest.mark.parametrize("how", ["withdraw", "cancel", "resolve"])
@@ -217,7 +217,7 @@ async def test_raised_in_place_without_telling_again(make_later: Make) -> None:
     assert count(clarion, events, events.c.severity == urgent, events.c.id == event) == 1
     assert len(wire.taken) == 0
     assert results(clarion, final=False) == {"retry": 5}
-    assert [item.severity for item in clarion.inbox("p0")] == [Severity.URGENT]
+    assert [item.severity for item in clarion.inbox.list("p0").items] == [Severity.URGENT]
 
 
 async def test_what_is_in_flight_is_cancelled_if_it_does_not_arrive(make_later: Make) -> None:
@@ -241,3 +241,23 @@ async def test_what_is_in_flight_is_cancelled_if_it_does_not_arrive(make_later: 
     assert ends(clarion, event, "ann")[0] == "sent", "it had left"
     assert ends(clarion, event, "bob") == ("cancelled", "withdrawn")
     no_duplicates(clarion)
+
+
+async def test_what_was_snoozed_comes_back_once_its_time_has_come(
+    database_url: str, travel: Callable[[timedelta], None]
+) -> None:
+    clarion = Clarion(database_url)
+    clarion.type("cl.merged", channels=("inbox",))
+    clarion.recipients.upsert("ann")
+    async with working(clarion):
+        with clarion.database.engine.begin() as conn:
+            clarion.emit(conn, "cl.merged", to=["ann"])
+            clarion.emit(conn, "cl.merged", to=["ann"])
+        newer, older = await until(lambda: len(found := clarion.inbox.list("ann").items) == 2 and found)
+        clarion.inbox.mark_read("ann", [newer.id, older.id])
+        clarion.inbox.snooze("ann", [older.id], clock.now() + timedelta(hours=1))
+        assert [item.id for item in clarion.inbox.list("ann").items] == [newer.id]
+        travel(timedelta(hours=1))
+        await until(lambda: [item.id for item in clarion.inbox.list("ann").items] == [older.id, newer.id])
+    assert clarion.inbox.counts("ann").unread == 1
+    clarion.close()

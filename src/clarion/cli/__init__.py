@@ -1,4 +1,4 @@
-"""The command line: `migrate`, `work`, `emit`, `explain`. What a command needs is imported when it runs."""
+"""The command line: a command in each file. What a command needs is imported when it runs."""
 
 from clarion.cli.commands import app
 from clarion.cli.ending import run

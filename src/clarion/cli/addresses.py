@@ -9,7 +9,14 @@ from uuid import UUID
 import typer
 
 from clarion.cli.ending import misused
-from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, TenantOption, find_existing
+from clarion.cli.finding import (
+    AppOption,
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    TenantOption,
+    find_existing,
+)
 from clarion.cli.printing import console, instant, plain, print_json, table
 from clarion.event import DEFAULT_TENANT
 
@@ -34,9 +41,13 @@ def addresses(
     tenant: TenantOption = DEFAULT_TENANT,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List where recipients are reached. An address is dead once the other side said so: nothing is sent there."""
+    """List where recipients are reached. An address is dead once the other side said so: nothing is sent there.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+    """
     if context.invoked_subcommand is not None:
         return
     found = find_existing(context, app, database)
@@ -73,9 +84,13 @@ def revive(
     tenant: TenantOption = DEFAULT_TENANT,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Let a dead address be tried again. If the other side says again that it is dead, it is marked again."""
+    """Let a dead address be tried again. If the other side says again that it is dead, it is marked again.
+
+    Exit codes: 0 done, or it was not dead; 1 refused (there is no such address); 2 wrong usage.
+    """
     id = _id(address)
     found = find_existing(context, app, database)
     was_gone = found.revive(id, tenant=tenant)

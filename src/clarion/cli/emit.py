@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from clarion.cli.completing import a_type
 from clarion.cli.ending import misused
 from clarion.cli.finding import (
     AppOption,
+    ConfigOption,
     DatabaseOption,
     JsonOption,
     SenderOption,
@@ -47,7 +49,9 @@ Expires = Annotated[
 
 def emit(
     context: typer.Context,
-    type: Annotated[str, typer.Argument(metavar="TYPE", help="A declared event type.")],
+    type: Annotated[
+        str, typer.Argument(metavar="TYPE", help="A declared event type.", autocompletion=a_type)
+    ],
     to: To = [],  # noqa: B006 - Typer copies it
     actor: Annotated[str | None, typer.Option(metavar="ID", help="Who did it.")] = None,
     subject: Annotated[str | None, typer.Option(metavar="NAME", help="What it is about: cl/42")] = None,
@@ -73,9 +77,13 @@ def emit(
     types: TypesOption = None,
     smtp: SmtpOption = None,
     sender: SenderOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Emit one event, and print its id. A worker tells people of it."""
+    """Emit one event, and print its id. A worker tells people of it.
+
+    Exit codes: 0 emitted, now or before with this key; 1 refused or failed; 2 wrong usage.
+    """
     fields = EventFields(
         tenant=tenant,
         actor=actor,
@@ -88,7 +96,7 @@ def emit(
         condition=condition,
         tags=tag,
         channels=channel or None,
-        data=_data(data),
+        data=read_data(data),
         url=url,
         at=instant("--at", at),
         expires_at=instant("--expires-at", expires_at),
@@ -132,7 +140,7 @@ def _audience(to: list[str]) -> dict[str, list[str]] | None:
     return audience or None
 
 
-def _data(given: str | None) -> dict[str, Any]:
+def read_data(given: str | None) -> dict[str, Any]:
     if given is None:
         return {}
     try:

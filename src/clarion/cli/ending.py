@@ -35,13 +35,19 @@ def run(app: typer.Typer) -> NoReturn:
 
 def fail(why: str, code: int = FAILED) -> NoReturn:
     """Say why on stderr, in one line, and end."""
-    sys.stderr.write(f"clarion: {' '.join(why.split())}\n")
+    _say(why)
     sys.exit(code)
 
 
-def misused(why: str) -> NoReturn:
-    """What was asked for makes no sense."""
-    fail(why, USAGE)
+def misused(*why: str) -> NoReturn:
+    """What was asked for makes no sense, each reason in a line."""
+    for reason in why[:-1]:
+        _say(reason)
+    fail(why[-1], USAGE)
+
+
+def _say(why: str) -> None:
+    sys.stderr.write(f"clarion: {' '.join(why.split())}\n")
 
 
 def _of_database(error: Exception) -> str | None:

@@ -8,7 +8,14 @@ from uuid import UUID
 
 import typer
 
-from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, TenantOption, find_existing
+from clarion.cli.finding import (
+    AppOption,
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    TenantOption,
+    find_existing,
+)
 from clarion.cli.printing import console, instant, plain, print_json, table
 from clarion.event import DEFAULT_TENANT
 
@@ -38,9 +45,13 @@ def explain(
     tenant: TenantOption = DEFAULT_TENANT,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say why somebody was told of an event or was not, by which channel, and what became of it."""
+    """Say why somebody was told of an event or was not, by which channel, and what became of it.
+
+    Exit codes: 0 done, 1 refused (there is no such event), 2 wrong usage.
+    """
     if own and recipient is None:
         raise typer.BadParameter("whose own? name the recipient", param_hint="--own")
     found = find_existing(context, app, database)

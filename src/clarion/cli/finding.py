@@ -1,70 +1,54 @@
-"""How a command finds its Clarion: the application's own, or one made of a database and a file of types.
+"""How a command finds its Clarion: the application's own, or one made of settings.
 
-What is said on the command line counts before the environment.
+What is said on the command line counts before the environment, and that before `clarion.toml`.
 """
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from clarion.cli.ending import misused
+from clarion.settings.declared import BY_KEY
+from clarion.settings.making import make
+from clarion.settings.reading import FILE, read
+from clarion.settings.setting import Settings, WrongSettings
+from clarion.settings.sources import CONFIG
 
 if TYPE_CHECKING:
     from clarion.app import Clarion
 
+Flags = Mapping[str, str | bool | None]
+_OF_DATABASE = ("app", "database", "retention")
 _PANEL = "Which Clarion"
 
-AppOption = Annotated[
+
+def flag(key: str, metavar: str | None = None, *names: str, panel: str | None = None) -> Any:
+    """The option for a setting, in the words in which that is declared."""
+    setting = BY_KEY[key]
+    return typer.Option(
+        *filter(None, [setting.flag]),
+        *names,
+        metavar=metavar,
+        help=f"{setting.says} ({setting.variables[-1]})",
+        rich_help_panel=panel,
+    )
+
+
+AppOption = Annotated[str | None, flag("app", "MODULE:NAME", panel=_PANEL)]
+DatabaseOption = Annotated[str | None, flag("database", "URL", panel=_PANEL)]
+TypesOption = Annotated[str | None, flag("types", "FILE", panel=_PANEL)]
+SmtpOption = Annotated[str | None, flag("mail.smtp", "URL", panel=_PANEL)]
+SenderOption = Annotated[str | None, flag("mail.sender", "'NAME <A@B>'", panel=_PANEL)]
+ConfigOption = Annotated[
     str | None,
     typer.Option(
-        "--app",
-        envvar="CLARION_APP",
-        metavar="MODULE:NAME",
-        help="The application's Clarion, or a function that makes it. Instead of all the others here.",
-        rich_help_panel=_PANEL,
-    ),
-]
-DatabaseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--database",
-        envvar="CLARION_DATABASE",
-        metavar="URL",
-        help="sqlite:///file.db or postgresql://user@host/name",
-        rich_help_panel=_PANEL,
-    ),
-]
-TypesOption = Annotated[
-    str | None,
-    typer.Option(
-        "--types",
-        envvar="CLARION_TYPES",
+        "--config",
         metavar="FILE",
-        help="The event types, declared in TOML.",
-        rich_help_panel=_PANEL,
-    ),
-]
-SmtpOption = Annotated[
-    str | None,
-    typer.Option(
-        "--smtp",
-        envvar="CLARION_SMTP",
-        metavar="URL",
-        help="Where mail is handed in: smtp://localhost:2525, smtps://user:password@host",
-        rich_help_panel=_PANEL,
-    ),
-]
-SenderOption = Annotated[
-    str | None,
-    typer.Option(
-        "--sender",
-        envvar="CLARION_SENDER",
-        metavar="'NAME <A@B>'",
-        help="Who mail is from.",
+        help=f"The file of settings, instead of {FILE} in the working directory. ({CONFIG})",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -80,86 +64,73 @@ def find(
     smtp: str | None,
     sender: str | None,
 ) -> Clarion:
-    """The Clarion that these options mean."""
-    app, database = _one_of(context, app, database)
-    if app is not None:
-        return _application(app)
-    if types is None:
-        misused("which event types? pass --types FILE (or CLARION_TYPES) beside the database, or --app")
-    if (smtp is None) != (sender is None):
-        misused("mail needs both --smtp URL and --sender 'NAME <A@B>' (or CLARION_SMTP and CLARION_SENDER)")
-    from clarion.app import Clarion
-    from clarion.channels import Channel
-    from clarion.channels.email import Email
-
-    channels: list[Channel] = [] if smtp is None or sender is None else [Email(smtp, sender=sender)]
-    return Clarion(_existing(database), channels=channels, types=types)
+    """The Clarion that these options and the other settings mean, with event types, on a database that is there."""
+    return make_to_work(settings_of(context, which(app, database, types, smtp, sender)))
 
 
 def find_database(context: typer.Context, app: str | None, database: str | None) -> Clarion:
-    """A Clarion for a command that needs no more than the database, which need not exist yet."""
-    app, database = _one_of(context, app, database)
-    if app is not None:
-        return _application(app)
-    from clarion.app import Clarion
+    """A Clarion for a command that needs no more than the database, which need not exist yet.
 
-    return Clarion(database or "")
+    Nothing else can keep it from its work, such as a secret that an operator may not read.
+    """
+    return make_any(settings_of(context, which(app, database), only=_OF_DATABASE))
 
 
 def find_existing(context: typer.Context, app: str | None, database: str | None) -> Clarion:
     """The same, for a command that has nothing to do on an empty database. Raises `NotMigrated`."""
+    return make_existing(settings_of(context, which(app, database), only=_OF_DATABASE))
+
+
+def which(
+    app: str | None,
+    database: str | None,
+    types: str | None = None,
+    smtp: str | None = None,
+    sender: str | None = None,
+) -> Flags:
+    """What was given on the command line, by the keys of settings."""
+    return {"app": app, "database": database, "types": types, "mail.smtp": smtp, "mail.sender": sender}
+
+
+def settings_of(context: typer.Context, flags: Flags, *, only: Collection[str] | None = None) -> Settings:
+    """The settings in force, with these flags before all others; ends where they are wrong."""
+    try:
+        return read(flags, config=context.params.get("config"), only=only)
+    except WrongSettings as wrong:
+        misused(*wrong.problems)
+
+
+def make_to_work(settings: Settings) -> Clarion:
+    """A Clarion that can emit or work: with event types, on a database that is there. Raises `NotMigrated`."""
+    made = make_any(settings, with_types=True)
+    if settings["app"] is None:
+        _check_exists(made)
+    return made
+
+
+def make_existing(settings: Settings) -> Clarion:
+    """A Clarion, with event types or without, on a database with tables. Raises `NotMigrated`."""
     from clarion.store import migrate
 
-    found = find_database(context, app, database)
-    _existing(found.database.url.render_as_string(hide_password=False))
-    found.database.read(migrate.check)
-    return found
+    made = make_any(settings)
+    _check_exists(made)
+    made.database.read(migrate.check)
+    return made
 
 
-def _one_of(context: typer.Context, app: str | None, database: str | None) -> tuple[str | None, str | None]:
-    """One of the two, and `None` for the other."""
-    said = {name for name in context.params if _on_command_line(context, name)}
-    without_app = said & {"database", "types", "smtp", "sender"}
-    if "app" in said and without_app:
-        misused(f"--app brings its own database, types and channels; leave out --{min(without_app)}")
-    if app is not None and not without_app:
-        return app, None
-    if database is None:
-        misused("which Clarion? pass --app MODULE:NAME or --database URL (or CLARION_APP, CLARION_DATABASE)")
-    return None, database
+def make_any(settings: Settings, *, with_types: bool = False) -> Clarion:
+    try:
+        return make(settings, with_types=with_types)
+    except WrongSettings as wrong:
+        misused(*wrong.problems)
 
 
-def _on_command_line(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def _application(reference: str) -> Clarion:
-    from clarion.app import Clarion
-    from clarion.declarations import load
-    from clarion.errors import ConfigError
-
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    found: object = load(reference)
-    if callable(found) and not isinstance(found, type):
-        found = found()
-    if not isinstance(found, Clarion):
-        raise ConfigError(
-            f"{reference!r} is of type {type(found).__name__}; it must be a Clarion, or a function that makes one"
-        )
-    return found
-
-
-def _existing(database: str | None) -> str:
+def _check_exists(found: Clarion) -> None:
     """Of SQLite, only a file that is there: opening another would leave an empty one behind."""
-    from sqlalchemy.engine import make_url
-
     from clarion.errors import NotMigrated
 
-    url = make_url(database or "")
+    url = found.database.url
     if url.get_backend_name() == "sqlite" and url.database and not Path(url.database).exists():
         raise NotMigrated(
             f"there is no file {url.database!r}; run `clarion migrate`, or name another database"
         )
-    return database or ""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, find_database
+from clarion.cli.finding import AppOption, ConfigOption, DatabaseOption, JsonOption, find_database
 from clarion.cli.printing import console, print_json, shown_url
 
 EXAMPLE = "Example: clarion migrate --database sqlite:///app.db"
@@ -16,6 +16,7 @@ def migrate(
     context: typer.Context,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     outbox: Annotated[
         bool,
         typer.Option(
@@ -25,7 +26,10 @@ def migrate(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Create Clarion's tables in a database, or upgrade them. Doing it again changes nothing."""
+    """Create Clarion's tables in a database, or upgrade them. Doing it again changes nothing.
+
+    Exit codes: 0 done, or nothing to do; 1 refused or failed; 2 wrong usage.
+    """
     from clarion.store import migrate as migrations
 
     found = find_database(context, app, database)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from clarion import clock
-from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, find_existing
+from clarion.cli.completing import a_channel
+from clarion.cli.finding import AppOption, ConfigOption, DatabaseOption, JsonOption, find_existing
 from clarion.cli.printing import console, instant, plain, print_json, table
 from clarion.cli.times import duration
 from clarion.pause import ITSELF
@@ -23,7 +24,10 @@ EXAMPLE = "Example: clarion pauses --database sqlite:///app.db"
 PAUSE_EXAMPLE = 'Example: clarion pause email --for 2h --because "the relay moves" --app shop.main:clarion'
 RESUME_EXAMPLE = "Example: clarion resume email --app shop.main:clarion"
 
-ChannelArgument = Annotated[str, typer.Argument(metavar="CHANNEL", help="The channel's name, such as email.")]
+ChannelArgument = Annotated[
+    str,
+    typer.Argument(metavar="CHANNEL", help="The channel's name, such as email.", autocompletion=a_channel),
+]
 LaneOption = Annotated[
     str,
     typer.Option("--lane", metavar="LANE", help="Only this lane of it: a tenant's, or 'TENANT DESTINATION'."),
@@ -34,11 +38,14 @@ def pauses(
     context: typer.Context,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List what is left alone now: because it was found out of reach, or because somebody says so.
 
     What workers found down (by `clarion`) is tried again, with one message, at the time shown under `until`.
+
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """
     found = find_existing(context, app, database)
     listed = found.pauses()
@@ -71,6 +78,7 @@ def pause(
     by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; you, if left out.")] = None,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Send nothing on a channel for a while. What is due waits and loses no attempt; what is being sent is not cut off.
@@ -96,6 +104,7 @@ def resume(
     lane: LaneOption = "",
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """End a pause, whoever began it: what waits is sent. What is still out of reach is found so, and pauses again.

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from clarion.cli.ending import fail, misused
-from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, find_existing
+from clarion.cli.finding import AppOption, ConfigOption, DatabaseOption, JsonOption, find_existing
 from clarion.cli.printing import console, instant, print_json, table
+from clarion.cli.progress import progress, wanted
 from clarion.cli.times import past_instant
 
 if TYPE_CHECKING:
@@ -45,6 +44,7 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Remove events that are over for longer than the retention, with all that followed from them.
@@ -82,9 +82,10 @@ def _prune(found: Clarion, since: datetime | None, *, dry_run: bool, as_json: bo
     _check(found, cut)
     tally = pruning.Tally()
     steps = pruning.Round(before=cut.before, dry=dry_run).steps(tally)
-    shown = sys.stderr.isatty() and not as_json
+    shown = wanted(as_json=as_json)
+    total = found.database.read(lambda conn: pruning.total(conn, cut)) if shown else None
     try:
-        with _progress(found.database.read(lambda conn: pruning.total(conn, cut)) if shown else None) as tell:
+        with progress("events", total, shown=shown) as tell:
             pruning.run(found.database, steps, lambda: tell(tally.seen))
     except KeyboardInterrupt:
         sys.stderr.write(
@@ -117,21 +118,6 @@ def _check(found: Clarion, cut: Cut) -> None:
             f"prune what is older than that"
             + ("" if declared else ", or pass --app if the type is no longer declared")
         )
-
-
-@contextmanager
-def _progress(total: int | None) -> Iterator[Callable[[int], Any]]:
-    """How many events were looked at, on a terminal."""
-    if total is None:
-        yield lambda _seen: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("events"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total)
-        yield lambda seen: bar.update(task, completed=seen)
 
 
 def summary(cut: Cut, tally: Tally, *, dry_run: bool) -> list[RenderableType]:

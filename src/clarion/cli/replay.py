@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,15 +10,22 @@ from uuid import UUID
 
 import typer
 
+from clarion.cli.author import ByOption, author
 from clarion.cli.ending import FAILED, misused
-from clarion.cli.finding import AppOption, DatabaseOption, JsonOption, TenantOption, find_existing
+from clarion.cli.finding import (
+    AppOption,
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    TenantOption,
+    find_existing,
+)
 from clarion.cli.printing import console, instant, plain, print_json, table
+from clarion.cli.progress import progress, wanted
 from clarion.cli.times import past_instant
 from clarion.event import DEFAULT_TENANT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from rich.console import RenderableType
 
     from clarion.app import Clarion
@@ -61,10 +66,11 @@ def replay(
     ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so; you, if left out.")] = None,
+    by: ByOption = None,
     tenant: TenantOption = DEFAULT_TENANT,
     app: AppOption = None,
     database: DatabaseOption = None,
+    config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Put failed deliveries back into the queue. Each stays the same message, with all its attempts again.
@@ -97,8 +103,8 @@ def replay(
             _confirm(would, as_json=as_json)
         seen = would.at + timedelta(microseconds=1)  # not what has failed while it was read
         chosen["until"] = min(seen, chosen["until"] or seen)
-        with _progress(would.ready, shown=not as_json) as progress:
-            would = found.replay(**chosen, by=by or _user(), progress=progress)
+        with progress("put back", would.ready, shown=wanted(as_json=as_json)) as tell:
+            would = found.replay(**chosen, by=author(by, "replay"), progress=tell)
     found.close()
     _end(would, dry_run=dry_run, as_json=as_json, all_of_them=bool(ids))
 
@@ -133,30 +139,10 @@ def _event(found: Clarion, tenant: str, named: str | None) -> UUID | str | None:
     return id if found.database.read(lambda conn: records.event(conn, tenant, id)) else named
 
 
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a passwd entry
-        return "clarion replay"
-
-
 def _confirm(would: Replay, *, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         misused("nobody is there to be asked; pass --yes, or --dry-run to look only")
     typer.confirm(f"Put {would.ready} back into the queue?", abort=True, err=True)
-
-
-@contextmanager
-def _progress(of: int, *, shown: bool) -> Iterator[Callable[[int], None] | None]:
-    """How far it is, on a terminal."""
-    if not shown or not sys.stdout.isatty():
-        yield None
-        return
-    from rich.progress import Progress
-
-    with Progress(console=console(), transient=True) as bar:
-        task = bar.add_task("Putting back", total=of)
-        yield lambda done: bar.update(task, completed=done)
 
 
 # ── Showing ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from clarion.cli.finding import AppOption, DatabaseOption, SenderOption, SmtpOption, TypesOption, find
+from clarion.cli.finding import (
+    AppOption,
+    ConfigOption,
+    DatabaseOption,
+    SenderOption,
+    SmtpOption,
+    TypesOption,
+    flag,
+    make_to_work,
+    settings_of,
+    which,
+)
 from clarion.cli.printing import shown_url
 from clarion.telemetry import JsonFormatter
 
@@ -27,17 +38,6 @@ class Log(StrEnum):
     JSON = "json"
 
 
-MetricsOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Serve Prometheus metrics of this process there.",
-        metavar="HOST:PORT",
-        envvar="CLARION_METRICS",
-        show_envvar=True,
-    ),
-]
-
-
 def work(
     context: typer.Context,
     app: AppOption = None,
@@ -45,29 +45,36 @@ def work(
     types: TypesOption = None,
     smtp: SmtpOption = None,
     sender: SenderOption = None,
-    metrics: MetricsOption = None,
-    log_as: Annotated[Log, typer.Option("--log", help="How the log reads, on standard error.")] = Log.TEXT,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log more.")] = False,
+    config: ConfigOption = None,
+    metrics: Annotated[str | None, flag("metrics", "HOST:PORT")] = None,
+    log_as: Annotated[Log | None, flag("log")] = None,
+    verbose: Annotated[bool | None, flag("verbose", None, "-v")] = None,
 ) -> None:
     """Decide on events and send what follows, until SIGTERM or Ctrl-C. Run as many beside one another as you like.
 
     Told to stop, it claims nothing more, and ends what it has begun or gives it back, for at most ten seconds. Told
     again, it cuts off what runs. Either way it ends with 0, and nothing is lost.
     """
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if log_as is Log.JSON else logging.Formatter(_TEXT))
-    logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.INFO)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    found = find(context, app, database, types, smtp, sender)
+    flags = {"metrics": metrics, "log": log_as, "verbose": verbose}
+    settings = settings_of(context, {**which(app, database, types, smtp, sender), **flags})
+    log_to_stderr(as_json=settings["log"] == "json", verbose=settings["verbose"])
+    found = make_to_work(settings)
     url = shown_url(found.database.url)
     log.info("working on %s, channels: %s", url, ", ".join(["inbox", *found.channels]))
-    found.work(metrics=metrics)
+    found.work(metrics=settings["metrics"])
     found.close()
     log.info("stopped")
-    _end()
+    end()
 
 
-def _end() -> None:
+def log_to_stderr(*, as_json: bool, verbose: bool) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(_TEXT))
+    logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def end() -> None:
     """Code of the application's that hangs in a thread must not hold up the end of this process, nor spoil it."""
     if threading.active_count() > 1:
         logging.shutdown()

@@ -14,6 +14,7 @@ from typing import Self
 
 from clarion.demo import application, catcher
 from clarion.errors import ClarionError
+from clarion.settings import sources
 
 _TO_START = 30.0
 _TO_STOP = 15.0
@@ -78,6 +79,7 @@ class Stage:
     def _start(self, name: str, module: list[str]) -> subprocess.Popen[bytes]:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("CLARION_")},
+            sources.CONFIG: os.devnull,  # not the settings of the folder in which it is started
             application.DATABASE: self.database,
             application.SMTP: self.smtp,
         }

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from clarion.channels import Channel
 from clarion.errors import SendError, said
+from clarion.examination import remedies
 from clarion.examination.finding import Finding, Level, trouble
 
 PATIENCE = timedelta(seconds=15)  # for one channel
@@ -40,22 +41,12 @@ async def _channel(name: str, channel: Channel) -> Finding:
         async with asyncio.timeout(PATIENCE.total_seconds()):
             answer = await check()
     except TimeoutError:
-        return trouble(about, f"no answer within {PATIENCE.total_seconds():g} s", _SEE_TO_IT)
+        return trouble(about, f"no answer within {PATIENCE.total_seconds():g} s", remedies.unreached(None))
     except SendError as error:
         seen = f"{error.code}: {error.detail}" if error.detail else error.code
-        return trouble(about, seen, _REMEDIES.get(error.code, _SEE_TO_IT), {"code": error.code})
+        return trouble(about, seen, remedies.unreached(error.code), {"code": error.code})
     except Exception as error:  # noqa: BLE001 - whatever a channel raises is a finding
-        return trouble(about, said(error), _SEE_TO_IT)
+        return trouble(about, said(error), remedies.unreached(None))
     return Finding(
         about=about, level=Level.OK, seen=f"works: {answer}" if isinstance(answer, str) else "works"
     )
-
-
-_SEE_TO_IT = "see to the provider; until then what is due there waits, and loses no attempt"
-_REMEDIES = {
-    "dns": "correct the host's name in the channel's URL, or see to the resolver of this machine",
-    "connect": "see that the server runs, that the port is right, and that no firewall is between",
-    "tls": "see to the server's certificate, or choose smtp://, smtp+starttls:// or smtps:// as the server has it",
-    "auth": "correct user and password in the channel's URL",
-    "timeout": "see whether the server is overloaded, or a firewall swallows what is sent",
-}

@@ -15,7 +15,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from clarion.store import dialect, outcomes
+from clarion.change import RESOLVED, WITHDRAWN, Kind
+from clarion.store import changes, dialect, outcomes
 from clarion.store.schema import conditions, events, notifications, withdrawals
 
 _EVENTS = 50  # at once
@@ -188,8 +189,20 @@ def _mark(conn: Connection, row: Row[Any], told: Sequence[UUID], name: str, now:
     if not told:
         return
     its = (notifications.c.tenant == row.tenant, notifications.c.id.in_(sorted(told)))
-    conn.execute(sa.update(notifications).where(*its).values({name: now}))
+    marked = sa.update(notifications).where(*its).values({name: now})
+    shown = conn.execute(marked.returning(notifications.c.id, notifications.c.recipient, *_SHOWN)).all()
+    kind: Kind = WITHDRAWN if name == "withdrawn_at" else RESOLVED
+    changes.tell(conn, kind, [(row.tenant, one.recipient, one.id) for one in shown if _shown(one, name)], now)
     outcomes.cancel(conn, [(row.tenant, id) for id in told], code=_code(row))
+
+
+_SHOWN = (notifications.c.visible, notifications.c.withdrawn_at, notifications.c.deleted_at)
+
+
+def _shown(one: Row[Any], name: str) -> bool:
+    """Whether it was to be seen in the inbox until this mark was set."""
+    gone = one.deleted_at is not None or (name != "withdrawn_at" and one.withdrawn_at is not None)
+    return bool(one.visible) and not gone
 
 
 def _code(row: Row[Any]) -> str:

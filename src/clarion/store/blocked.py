@@ -12,12 +12,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from clarion import ids, question
+from clarion.change import CREATED
 from clarion.event import Event
 from clarion.plan import Planned, verdicts_json
 from clarion.question import INBOX, Question
 from clarion.severity import Severity
 from clarion.slot import OWES
-from clarion.store import dialect, inserting
+from clarion.store import changes, dialect, inserting
 from clarion.store.notifications import QUESTION, next_question
 from clarion.store.schema import BLOCKED, deliveries, events, notifications, questions, queue
 from clarion.store.vacancies import Vacancy
@@ -132,20 +133,17 @@ def rewrite(
     answer: Planned,
     now: datetime,
 ) -> None:
-    """Keep what was decided this time, with its question; what is in the inbox stays there."""
+    """Keep what was decided this time, with its question; what is in the inbox stays there, what is new comes on top."""
     n = next_question(conn, event)
     inserting.many(conn, questions, QUESTION, [(event.tenant, event.id, n, question.to_json(asked))])
-    conn.execute(
-        sa.update(notifications)
-        .where(notifications.c.tenant == event.tenant, notifications.c.id == id)
-        .values(
-            question=n,
-            visible=sa.or_(notifications.c.visible, sa.literal(answer.visible)),
-            gates=answer.gates,
-            verdicts=verdicts_json(answer.decisions),
-            decided_at=now,
-        )
-    )
+    its = (notifications.c.tenant == event.tenant, notifications.c.id == id)
+    kept = {"question": n, "gates": answer.gates, "verdicts": verdicts_json(answer.decisions)}
+    conn.execute(sa.update(notifications).where(*its).values(**kept, decided_at=now))
+    if answer.visible:
+        hidden = (*its, sa.not_(notifications.c.visible))
+        comes = sa.update(notifications).where(*hidden).values(visible=True, place=ids.uuid7())
+        for row in conn.execute(comes.returning(notifications.c.recipient)):
+            changes.tell(conn, CREATED, [(event.tenant, row.recipient, id)], now)
 
 
 def wake(conn: Connection, vacancy: Vacancy) -> None:

@@ -18,7 +18,7 @@ from clarion.configuration import Entry, Followed
 from clarion.edit import Edit
 from clarion.preference import Preference
 from clarion.severity import Severity
-from clarion.store import dialect, inserting, rows
+from clarion.store import changes, dialect, inserting, rows
 from clarion.store.schema import preference_changes, preferences, subscriptions
 
 
@@ -151,6 +151,7 @@ def record(conn: Connection, tenant: str, done: Sequence[Changed], by: str | Non
         new.append((tenant, one.recipient, last[one.recipient], at, by, one.before, one.after))
     names = ("tenant", "recipient", "n", "at", "by", "before", "after")
     inserting.many(conn, preference_changes, names, new)
+    changes.tell_configured(conn, tenant, sorted(last), at)
 
 
 def _last_numbers(conn: Connection, tenant: str, of: Sequence[str]) -> dict[str, int]:

@@ -10,17 +10,19 @@ been lost are claimed alone, by `claim_lost`, for one of them may be what killed
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import namedtuple
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection, Dialect, Row
 
 from clarion.delivery import LOSSES_ALLOWED, wait_after_loss
 from clarion.store import dialect
+from clarion.store.prepared import Prepared
 from clarion.store.types import Instant
 
 LANES_A_VISIT = 256
@@ -80,34 +82,42 @@ def claim(
     after: str = "",
     lanes: Sequence[str] | None = None,
     **parameters: Any,
-) -> Sequence[Row[Any]]:
+) -> Sequence[Any]:
     """Up to `most` due rows, `each` of a lane, beginning behind the lane `after`; or of just these lanes, open or not.
 
     Rows returned with a `lease_until` are now ours, fenced by the counter they come with; those without one
     had lost their lease and rest now. Each row has `now` as well.
     """
     now, instant = dialect.now_text(conn)
-    rows = conn.execute(
-        _statement(source, conn.dialect.name, now, given=lanes is not None),
-        {
-            "most": most,
-            "each": each,
-            **(
-                {"lanes": LANES_A_VISIT, "after": after}
-                if lanes is None
-                else {"given": dialect.members_value(conn, lanes)}
-            ),
-            "lease": dialect.span(conn, lease),
-            "rest": dialect.span(conn, wait_after_loss(1)),
-            **instant,
-            **parameters,
-        },
+    where = (
+        {"lanes": LANES_A_VISIT, "after": after}
+        if lanes is None
+        else {"given": dialect.members_value(conn, lanes)}
     )
-    return rows.all()
+    values = {
+        "most": most,
+        "each": each,
+        **where,
+        "lease": dialect.span(conn, lease),
+        "rest": dialect.span(conn, wait_after_loss(1)),
+        **instant,
+        **parameters,
+    }
+    statement, row = _prepared(source, conn.dialect, now, given=lanes is not None)
+    return list(map(row, statement.rows(conn, values)))
 
 
 @cache
-def _statement(source: Claimable, name: str, now: str, *, given: bool) -> Any:
+def _prepared(
+    source: Claimable, made_for: Dialect, now: str, *, given: bool
+) -> tuple[Prepared, Callable[[Sequence[Any]], Any]]:
+    """The statement, and how a row of it is read."""
+    statement = Prepared(made_for, _statement(source, made_for.name, now, given=given))
+    row: Any = namedtuple("Row", statement.columns)  # type: ignore[misc]  # noqa: PYI024
+    return statement, row._make
+
+
+def _statement(source: Claimable, name: str, now: str, *, given: bool) -> sa.TextualSelect:
     """The text with its columns' types, so that rows come back as from any other select."""
     words = {
         "table": source.table.name,

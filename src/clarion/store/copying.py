@@ -20,7 +20,7 @@ def text(types: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
 
 
 def written(values: Sequence[Any], write: Callable[[Any], str], none: str) -> list[str]:
-    """Each as text. Many columns of a page repeat one value: what is the very same as above is not written anew."""
+    """Each as text. Many columns of a page repeat one value: what is the same as above is not written anew."""
     if values and values[0] is values[-1] and values.count(values[0]) == len(values):
         return [none if values[0] is None else write(values[0])] * len(values)
     last, as_text = None, none

@@ -20,24 +20,42 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 TRIES = 8
+FEEDS_DELIVERIES = "clarion_feeds_deliveries"  # of a connection: see `changes`
 _BUSY_TIMEOUT = 5.0
 
 
 class Database:
     """An engine whose transactions are retried, whole, when the database says that they collided."""
 
-    def __init__(self, url: str | URL, *, pool: int = 3) -> None:
+    def __init__(self, url: str | URL, *, pool: int = 3, feed_deliveries: bool = False) -> None:
         self.url = _normal(url)
+        self._options: dict[str, Any] = {FEEDS_DELIVERIES: True} if feed_deliveries else {}
         self.engine = _engine(self.url, pool)
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: Engine) -> None:
+        alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
+        self._engine = engine
+        self._writing = engine.execution_options(**self._options)
+        self._reading = engine.execution_options(clarion_reads=True, postgresql_readonly=True)
+        self._looking = engine.execution_options(clarion_reads=True, **alone)
 
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """`work` in one transaction, committed when it returns. It may be run more than once."""
-        return self._again(work, self.engine)
+        return self._again(work, self._writing)
 
     def read(self, work: Callable[[Connection], Result]) -> Result:
         """`work` in a transaction that only reads, and so waits for no writer; PostgreSQL sees to it."""
-        reading = self.engine.execution_options(clarion_reads=True, postgresql_readonly=True)
-        return self._again(work, reading)
+        return self._again(work, self._reading)
+
+    def look_up(self, work: Callable[[Connection], Result]) -> Result:
+        """`work` that only reads, where PostgreSQL need not be told of a transaction that would change nothing: each
+        statement sees what is committed when it begins, as it does in one."""
+        return self._again(work, self._looking)
 
     def _again(self, work: Callable[[Connection], Result], engine: Engine) -> Result:
         for left in reversed(range(TRIES)):

@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Dialect
 
-from clarion.errors import Conflict, InvalidInput
+from clarion.errors import Conflict, InvalidInput, NotFound
 from clarion.event import FURTHEST, Event, audience_json
 from clarion.store import dialect, host
 from clarion.store.schema import events, outbox, withdrawals
@@ -153,7 +153,7 @@ def move(conn: object, tenant: str, id: UUID, at: datetime) -> None:
         return
     found = host.execute(conn, lambda _: (sa.select(*must_be.values()).where(*its), {}))
     if not found:
-        raise InvalidInput(f"there is no event {id} in tenant {tenant!r}")
+        raise NotFound(f"there is no event {id} in tenant {tenant!r}")
     why = next((why for why, holds in zip(must_be, found[0], strict=True) if not holds), "it has changed")
     raise InvalidInput(f"event {id} cannot be moved to {at.isoformat()}: {why}")
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 
-from clarion.store import copying
+from clarion.store import copying, driver
 from clarion.store.dialect import is_postgresql, writer
 
 Rows = tuple[sa.Table, Sequence[str], Sequence[Sequence[Any]]]  # of a table, with these columns
@@ -35,8 +35,8 @@ def _copy(conn: Connection, tables: Sequence[Rows]) -> None:
     """By COPY: while the server writes the rows of one table, those of the next are put into words."""
     texts = (copying.text([table.c[name].type for name in columns], rows) for table, columns, rows in tables)
     text = next(texts, "")
-    driver: Any = conn.connection
-    with driver.cursor() as cursor:
+    connection: Any = conn.connection
+    with connection.cursor() as cursor:
         for table, columns, _ in tables:
             statement = f"COPY {_into(conn, table, columns)} FROM STDIN"
             try:
@@ -44,20 +44,7 @@ def _copy(conn: Connection, tables: Sequence[Rows]) -> None:
                     copy.write(text)
                     text = next(texts, "")
             except conn.dialect.loaded_dbapi.Error as error:
-                raise _as_sqlalchemy_says(conn, statement, error) from error
-
-
-def _as_sqlalchemy_says(conn: Connection, statement: str, error: Exception) -> BaseException:
-    """What the driver itself was asked raises as everything else does: a lost connection is known by it."""
-    lost = conn.dialect.is_disconnect(error, conn.connection, None)  # type: ignore[arg-type]  # the driver's
-    return sa.exc.DBAPIError.instance(
-        statement,
-        None,
-        error,
-        conn.dialect.loaded_dbapi.Error,
-        connection_invalidated=lost,
-        dialect=conn.dialect,
-    )
+                raise driver.as_sqlalchemy_says(conn, statement, error) from error
 
 
 def _into(conn: Connection, table: sa.Table, columns: Sequence[str]) -> str:

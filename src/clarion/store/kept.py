@@ -91,11 +91,17 @@ EVENT: Mapping[str, Reason] = {
 
 
 def _saved(_cut: Cut) -> ColumnElement[bool]:
-    return notifications.c.saved_at.is_not(None)
+    return sa.and_(notifications.c.saved_at.is_not(None), notifications.c.deleted_at.is_(None))
 
 
-def _snoozed(cut: Cut) -> ColumnElement[bool]:
-    return sa.and_(notifications.c.snoozed_until.is_not(None), notifications.c.snoozed_until > cut.now)
+def _snoozed(_cut: Cut) -> ColumnElement[bool]:
+    """Also beyond its time: until it is back."""
+    return notifications.c.snoozed_until.is_not(None)
+
+
+def _came_lately(cut: Cut) -> ColumnElement[bool]:
+    """It came, or came back, after the cut."""
+    return sa.and_(notifications.c.visible, notifications.c.place >= cut.id)
 
 
 def _delivered_lately(cut: Cut) -> ColumnElement[bool]:
@@ -146,6 +152,7 @@ def _waits_for_slot(_cut: Cut) -> ColumnElement[bool]:
 NOTIFICATION: Mapping[str, Reason] = {
     "saved": _saved,
     "snoozed": _snoozed,
+    "came lately": _came_lately,
     "delivered lately": _delivered_lately,
     "in a digest": _in_digest,
     "holds a slot": _holds_slot,

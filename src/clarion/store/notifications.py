@@ -11,12 +11,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from clarion import ids, question
+from clarion.change import CREATED
 from clarion.event import Event
 from clarion.lane import Lanes
 from clarion.plan import Plan, Planned, verdicts_json
 from clarion.severity import Severity
-from clarion.store import dialect, inserting
-from clarion.store.schema import deliveries, notifications, questions, queue
+from clarion.store import changes, dialect, inserting
+from clarion.store.schema import deliveries, notifications, questions, queue, unnumbered_changes
 from clarion.store.slots import Taken
 
 _NOTIFICATION = (
@@ -24,6 +25,8 @@ _NOTIFICATION = (
     "id",
     "event_id",
     "recipient",
+    "thread",
+    "place",
     "reason",
     "severity",
     "question",
@@ -77,7 +80,7 @@ def write(
 
     Returns the slots that the notifications take, which are still to be written.
     """
-    question_rows, notification_rows, taken = [], [], []
+    question_rows, notification_rows, change_rows, taken = [], [], [], []
     outgoing = Outgoing(lanes)
     for event, max_age, plan in plans:
         first = 0 if fresh else next_question(conn, event)
@@ -95,6 +98,8 @@ def write(
                     id,
                     event.id,
                     told.candidate.recipient,
+                    event.thread,
+                    id,
                     told.candidate.reason,
                     int(answer.question.severity),
                     first + answer.n,
@@ -104,12 +109,16 @@ def write(
                     now,
                 )
             )
+            if answer.visible:
+                who = told.candidate.recipient
+                change_rows.append((event.tenant, now, CREATED, who, id, None))
             if told.addresses:
                 outgoing.add(event, max_age, id, told, now)
             if told.taking:
                 taken += takings(event.tenant, id, told)
     told_of = (notifications, _NOTIFICATION, notification_rows)
-    inserting.in_turn(conn, [told_of, *outgoing.rows(), (questions, QUESTION, question_rows)])
+    others: list[inserting.Rows] = [(questions, QUESTION, question_rows), (unnumbered_changes, changes.COLUMNS, change_rows)]
+    inserting.in_turn(conn, [told_of, *outgoing.rows(), *others])
     return taken
 
 

@@ -6,9 +6,9 @@ The slots of what ends are locked before its queue rows: see `holders`.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,7 +18,7 @@ from clarion.delivery import Claim, Outcome, Result, cancelled, cancelled_meanwh
 from clarion.delivery import lost as lost_lease
 from clarion.event import Event
 from clarion.slot import FREE
-from clarion.store import address_health, dialect, fenced, holders, inserting
+from clarion.store import address_health, changes, dialect, fenced, holders, inserting, sent
 from clarion.store.address_health import Marked
 from clarion.store.holders import Ended, Held, Holder
 from clarion.store.schema import deliveries, outcomes, queue
@@ -38,8 +38,7 @@ _OUTCOME = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """A claim and what it came to; of which event and for whom, if that was found out."""
 
     claim: Claim
@@ -74,15 +73,33 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> Settled:
     bearing = {s.claim.key for s in settlements if s.claim.slots != FREE}
     origins = holders.origins(conn, bearing) if bearing else {}
     held = holders.lock(conn, {holder for holder, _ in origins.values()})
-    kept = _take_out_or_put_back(conn, settlements)
+    kept, now = _write_sent(conn, [s for s in settlements if s.outcome.result is Result.SENT])
+    others = _take_out_or_put_back(conn, [s for s in settlements if s.outcome.result is not Result.SENT])
     freed, gone = False, list[Marked]()
-    now = dialect.read_now(conn)
-    if kept:
-        write(conn, [(s.claim, s.outcome) for s in kept], at=now)
-        gone = address_health.mark_gone(conn, _dead(kept))
+    if now is None:
+        now = dialect.read_now(conn)
+    if others:
+        write(conn, [(s.claim, s.outcome) for s in others], at=now)
+        gone = address_health.mark_gone(conn, _dead(others))
+    kept += others
+    if held:
         freed = _conclude(conn, held, origins, [(s.claim.key, s.outcome) for s in kept], now)
+    if len(kept) == len(settlements):
+        return Settled(set(), now, kept, freed, gone)
     ours = {s.key for s in kept}
     return Settled({s.claim.key for s in settlements if s.key not in ours}, now, kept, freed, gone)
+
+
+def _write_sent(
+    conn: Connection, settlements: Sequence[Settlement]
+) -> tuple[list[Settlement], datetime | None]:
+    """Those that were still ours, and when; `None` if there are none at all."""
+    if not settlements:
+        return [], None
+    ours, now = sent.write(conn, [(s.claim, s.outcome) for s in settlements])
+    kept = [settlements[n] for n in ours]
+    changes.tell_deliveries(conn, [(s.claim, s.outcome) for s in kept], now)
+    return kept, now
 
 
 def _dead(settlements: Sequence[Settlement]) -> list[tuple[str, UUID, str]]:
@@ -132,7 +149,7 @@ def cancel(
     now = dialect.read_now(conn)
     claims = [_claim_to_cancel(row, now) for row in rows if not row.leased]
     _mark(conn, [(row.tenant, row.delivery_id) for row in rows if row.leased], code)
-    fenced.take_out(conn, [replace(claim, fence=claim.fence - 1) for claim in claims])
+    fenced.take_out(conn, [claim._replace(fence=claim.fence - 1) for claim in claims])
     outcome = cancelled(code, detail)
     write(conn, [(claim, outcome) for claim in claims], at=now)
     origins = {(r.tenant_, r.delivery_id): (Holder(r.tenant_, r.id_), r.channel) for r in waiting}
@@ -185,7 +202,7 @@ def _take_out_or_put_back(conn: Connection, settlements: Sequence[Settlement]) -
         if code is None:
             kept.append(s)
         else:
-            kept.append(replace(s, outcome=cancelled_meanwhile(s.outcome, code)))
+            kept.append(s._replace(outcome=cancelled_meanwhile(s.outcome, code)))
             if not s.outcome.final:
                 called_off.append(s.claim)
     fenced.take_out(conn, called_off)
@@ -254,3 +271,4 @@ def write(conn: Connection, ended: Sequence[tuple[Claim, Outcome]], *, at: datet
             for claim, outcome in ended
         ],
     )
+    changes.tell_deliveries(conn, ended, at)

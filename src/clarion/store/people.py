@@ -62,6 +62,10 @@ class People:
     preferences: dict[str, list[Preference]]
     watches: dict[str, list[Watch]] = field(default_factory=dict)
 
+    def sort_addresses(self) -> None:
+        """So that equal circumstances are equal questions."""
+        _sort(self.addresses, lambda address: (address.channel, address.value))
+
     def facts(
         self,
         enabled_since: Mapping[str, datetime],
@@ -156,27 +160,39 @@ def read(
     scopes: Iterable[str],
     topics: Iterable[tuple[str, str, str]] = (),
 ) -> dict[str, People]:
-    """What is known of these recipients, each (tenant, id), by tenant; of their preferences, those of `scopes`.
-
-    `topics`: (tenant, topic, recipient), on which to read how closely they follow.
-    """
+    """What is known of these recipients, each (tenant, id), by tenant; of what they said, as `add_said` reads it."""
     keys = list(dict.fromkeys(wanted))
     found = {tenant: People({}, {}, {}) for tenant, _ in keys}
     for tenant, id, *known in _RECIPIENTS.rows(conn, keys):
-        found[tenant].recipients[id] = _recipient(id, *known)
+        found[tenant].recipients[id] = recipient_from(id, *known)
     for tenant, id, *known in _ADDRESSES.rows(conn, keys):
-        found[tenant].addresses.setdefault(id, []).append(_address(*known))
+        found[tenant].addresses.setdefault(id, []).append(address_from(*known))
+    for each in found.values():
+        each.sort_addresses()
+    add_said(conn, found, keys, scopes, topics)
+    return found
+
+
+def add_said(
+    conn: Connection,
+    found: Mapping[str, People],
+    wanted: Sequence[tuple[str, str]],
+    scopes: Iterable[str],
+    topics: Iterable[tuple[str, str, str]],
+) -> None:
+    """Add what these recipients, each (tenant, id), said: of their preferences, those of `scopes`.
+
+    `topics`: (tenant, topic, recipient), on which to read how closely they follow.
+    """
     if bearing := sorted(set(scopes)):
-        for row in _PREFERENCES.rows(conn, keys, scopes=dialect.members_value(conn, bearing)):
+        for row in _PREFERENCES.rows(conn, wanted, scopes=dialect.members_value(conn, bearing)):
             found[row.tenant_].preferences.setdefault(row.id_, []).append(choices.preference(row))
     for tenant, topic, id, level, muted_until in _WATCHES.rows(conn, list(dict.fromkeys(topics))):
         watch = Watch(topic=topic, level=level, muted_until=muted_until)
         found[tenant].watches.setdefault(id, []).append(watch)
-    for each in found.values():  # in order, so that equal circumstances are equal questions
-        _sort(each.addresses, lambda address: (address.channel, address.value))
+    for each in found.values():
         _sort(each.preferences, lambda row: (row.scope, row.channel))
         _sort(each.watches, lambda watch: watch.topic)
-    return found
 
 
 def _sort(said: Mapping[str, list[Kind]], by: Callable[[Kind], Any]) -> None:
@@ -195,7 +211,17 @@ def _tags(written: str | None) -> TagFilter | None:
     return None if written is None else tag_filter.parse(json.loads(written))
 
 
-def _recipient(
+def of_recipient(prefix: str) -> list[Any]:
+    """The columns that `recipient_from` takes behind the id, by names that begin so."""
+    return [_as_read(recipients.c[name]).label(f"{prefix}_{name}") for name in _READ[recipients]]
+
+
+def of_address(prefix: str) -> list[Any]:
+    """The columns that `address_from` takes behind the id."""
+    return [addresses.c[name].label(f"{prefix}_{name}") for name in _READ[addresses][1:]]
+
+
+def recipient_from(
     id: str,
     name: str | None,
     locale: str | None,
@@ -219,7 +245,7 @@ def _recipient(
     )
 
 
-def _address(
+def address_from(
     id: UUID, channel: str, value: str, locale: str | None, gone_at: datetime | None
 ) -> StoredAddress:
     return StoredAddress(id=id, channel=channel, value=value, locale=locale, gone=gone_at is not None)

@@ -18,7 +18,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from clarion.store import dialect, kept, leftovers, meters, retention
+from clarion.retention import FEED_KEPT
+from clarion.store import changes, dialect, kept, leftovers, meters, retention
 from clarion.store.database import Database
 from clarion.store.kept import Cut
 from clarion.store.leaves import Rows
@@ -77,6 +78,9 @@ class Round:
                 after = tenants[-1][0]
         if not self.dry:
             yield Step(partial(meters.remove_unused, before=cut.now - _METERS_FOR), writes=True)
+            forget = partial(changes.remove, before=cut.now - FEED_KEPT)
+            while (yield Step(forget, writes=True)) == changes.AT_ONCE:
+                pass
 
     def cut(self, conn: Connection) -> Cut:
         """By the database's clock: that of one machine might be a year ahead."""

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 from sqlalchemy.sql import FromClause
 
 from clarion.delivery import Claim
 from clarion.event import Event
+from clarion.recipient import Recipient, StoredAddress
 from clarion.severity import Severity
-from clarion.store import dialect, fenced, outcomes
+from clarion.store import dialect, fenced, outcomes, people
 from clarion.store.claims import LANES_A_VISIT, Claimable, claim, claim_lost, open_lanes, visit_ends
 from clarion.store.outcomes import Settlement
 from clarion.store.prepared import LookUp
-from clarion.store.schema import deliveries, events, notifications, pauses, queue
+from clarion.store.schema import (
+    addresses,
+    deliveries,
+    events,
+    notifications,
+    pauses,
+    preferences,
+    queue,
+    recipients,
+)
 from clarion.store.walks import event_from
 
 _PAUSES_NOT = "NOT EXISTS (SELECT 1 FROM {pauses} AS p WHERE p.channel = :channel AND p.lane = {lane})"
@@ -36,13 +45,12 @@ DUE = Claimable(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """A claimed delivery and the notification that it carries."""
+class Work(NamedTuple):
+    """A claimed delivery, the notification that it carries, and for whom and where that is by now."""
 
     claim: Claim
-    event_id: UUID
     notification_id: UUID
+    event_id: UUID
     recipient: str
     reason: str
     severity: Severity
@@ -51,7 +59,9 @@ class Work:
     withdrawn: bool
     resolved: bool
     address_id: UUID
-    expires_at: datetime | None
+    known: Recipient | None  # None: there is nobody of this id
+    address: StoredAddress | None  # None: it was removed
+    said: bool  # whether the recipient ever said anything of what to be told
 
 
 def claim_due(
@@ -114,7 +124,7 @@ def claim_one_lost(
     return claimed[0] if claimed else None
 
 
-def _ours(conn: Connection, rows: Sequence[Row[Any]]) -> tuple[list[Claim], list[Settlement]]:
+def _ours(conn: Connection, rows: Sequence[Any]) -> tuple[list[Claim], list[Settlement]]:
     """What is ours now, and what was lost once too often."""
     claims = [claim_of(row) for row in rows if row.lease_until is not None]
     lost = [(claim_of(row), fenced.code_of(row)) for row in rows if row.lease_until is None]
@@ -128,47 +138,58 @@ def _with_events(conn: Connection, ended: Sequence[Settlement]) -> list[Settleme
     works = {work.claim.key: work for work in read_work(conn, [one.claim for one in ended])}
     events = read_events(conn, {(work.claim.tenant, work.event_id) for work in works.values()})
     return [
-        replace(one, address_id=work.address_id, event=events[work.event_id], recipient=work.recipient)
+        one._replace(address_id=work.address_id, event=events[work.event_id], recipient=work.recipient)
         for one in ended
         for work in [works[one.claim.key]]
     ]
 
 
-def claim_of(row: Row[Any]) -> Claim:
+def claim_of(row: Any) -> Claim:
     return Claim(
-        tenant=row.tenant,
-        delivery_id=row.delivery_id,
-        fence=row.claims,
-        attempts=row.attempts,
-        losses=row.losses,
-        lane=row.lane,
-        now=row.now_,
-        slots=row.slots,
-        due_at=row.due_at,
-        aged_from=row.aged_from,
+        row.tenant,
+        row.delivery_id,
+        row.claims,
+        row.attempts,
+        row.losses,
+        row.lane,
+        row.now_,
+        row.slots,
+        row.due_at,
+        row.aged_from,
     )
 
 
 def _work(batch: FromClause, _: Connection) -> sa.Select[Any]:
-    same = sa.and_(
-        notifications.c.tenant == deliveries.c.tenant, notifications.c.id == deliveries.c.notification_id
+    n, d = notifications.c, deliveries.c
+    theirs = sa.and_(recipients.c.tenant == n.tenant, recipients.c.id == n.recipient)
+    there = sa.and_(
+        addresses.c.tenant == d.tenant, addresses.c.id == d.address_id, addresses.c.recipient == n.recipient
     )
+    said = sa.exists().where(preferences.c.tenant == n.tenant, preferences.c.recipient == n.recipient)
     return (
         sa.select(
-            deliveries.c.address_id,
-            deliveries.c.expires_at,
-            notifications.c.id.label("notification_id"),
-            notifications.c.event_id,
-            notifications.c.recipient,
-            notifications.c.reason,
-            notifications.c.severity,
-            notifications.c.created_at,
-            notifications.c.read_at,
-            notifications.c.withdrawn_at,
-            notifications.c.resolved_at,
+            n.id.label("notification"),
+            n.event_id,
+            n.recipient,
+            n.reason,
+            n.severity,
+            n.created_at,
+            n.read_at.is_not(None).label("read"),
+            n.withdrawn_at.is_not(None).label("withdrawn"),
+            n.resolved_at.is_not(None).label("resolved"),
+            d.address_id,
+            said.label("said"),
+            recipients.c.id.is_not(None).label("known"),
+            addresses.c.id.is_not(None).label("there"),
+            *people.of_address("address"),
+            *people.of_recipient("recipient"),
         )
-        .select_from(deliveries.join(notifications, same))
-        .where(deliveries.c.tenant == batch.c.tenant_, deliveries.c.id == batch.c.id_)
+        .select_from(
+            deliveries.join(notifications, sa.and_(n.tenant == d.tenant, n.id == d.notification_id))
+            .outerjoin(recipients, theirs)
+            .outerjoin(addresses, there)
+        )
+        .where(d.tenant == batch.c.tenant_, d.id == batch.c.id_)
     )
 
 
@@ -177,32 +198,38 @@ def _event(batch: FromClause, _: Connection) -> sa.Select[Any]:
 
 
 _KEYS = {"tenant_": sa.Text, "id_": sa.Uuid}
-_WORK = LookUp(_KEYS, _work)
+_WORK = LookUp({**_KEYS, "n_": sa.Integer}, _work, but=_KEYS)
 _EVENTS = LookUp(_KEYS, _event)
+_SEVERITIES = {severity.value: severity for severity in Severity}
 
 
 def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
     """What each of these claims is to send."""
-    by_id = {claim.delivery_id: claim for claim in claims}
-    ordered = sorted(by_id.values(), key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
-    found = _WORK.rows(conn, [(claim.tenant, claim.delivery_id) for claim in ordered])
-    return [
-        Work(
-            claim=by_id[row.id_],
-            event_id=row.event_id,
-            notification_id=row.notification_id,
-            recipient=row.recipient,
-            reason=row.reason,
-            severity=Severity(row.severity),
-            created_at=row.created_at,
-            read=row.read_at is not None,
-            withdrawn=row.withdrawn_at is not None,
-            resolved=row.resolved_at is not None,
-            address_id=row.address_id,
-            expires_at=row.expires_at,
-        )
-        for row in found
-    ]
+    ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
+    wanted = [(claim.tenant, claim.delivery_id, n) for n, claim in enumerate(ordered)]
+    return [_work_of(ordered[row[0]], row) for row in _WORK.rows(conn, wanted)]
+
+
+def _work_of(claim: Claim, row: Any) -> Work:
+    """Of a row of `_WORK`, whose last columns are the address and the recipient, if there are any."""
+    _, id, event, recipient, reason, severity, created_at, read, withdrawn, resolved, at = row[:11]
+    said, known, there = row[11:14]
+    return Work(
+        claim,
+        id,
+        event,
+        recipient,
+        reason,
+        _SEVERITIES[severity],
+        created_at,
+        read,
+        withdrawn,
+        resolved,
+        at,
+        people.recipient_from(recipient, *row[18:]) if known else None,
+        people.address_from(at, *row[14:18]) if there else None,
+        said,
+    )
 
 
 def read_events(conn: Connection, wanted: Collection[tuple[str, UUID]]) -> dict[UUID, Event]:

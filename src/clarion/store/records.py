@@ -252,12 +252,21 @@ class Told:
     decided_at: datetime | None = None
 
 
-def told(conn: Connection, tenant: str, event_id: UUID) -> list[Told]:
-    """Everybody decided on for this event."""
+def told(
+    conn: Connection, tenant: str, event_id: UUID, *, after: str | None = None, most: int | None = None
+) -> list[Told]:
+    """Everybody decided on for this event, by id; or at most so many, behind this id."""
     sent: dict[UUID, dict[str, datetime]] = {}
     unsent: dict[UUID, dict[str, State]] = {}
     due: dict[UUID, dict[str, datetime]] = {}
-    mine = (notifications.c.tenant == tenant, notifications.c.event_id == event_id)
+    mine = [notifications.c.tenant == tenant, notifications.c.event_id == event_id]
+    if after is not None:
+        mine.append(notifications.c.recipient > after)
+    rows = conn.execute(
+        sa.select(*notifications.c).where(*mine).order_by(notifications.c.recipient).limit(most)
+    ).all()
+    if most is not None and rows:
+        mine.append(notifications.c.recipient <= rows[-1].recipient)
     for row in conn.execute(_deliveries_of(conn).where(*mine)):
         state = state_of(queued=row.queued is not None, leased=bool(row.leased), final=row.result)
         if state is State.SENT:
@@ -266,7 +275,6 @@ def told(conn: Connection, tenant: str, event_id: UUID) -> list[Told]:
             unsent.setdefault(row.notification_id, {})[row.channel] = state
             if row.due_at is not None:
                 due.setdefault(row.notification_id, {})[row.channel] = row.due_at
-    rows = conn.execute(sa.select(*notifications.c).where(*mine).order_by(notifications.c.recipient))
     return [
         Told(
             recipient=r.recipient,

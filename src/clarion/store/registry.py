@@ -35,6 +35,14 @@ def sortable(version: str) -> str:
     return ".".join(part.zfill(8) for part in parts)
 
 
+def readable(sortable: str) -> str:
+    """The reverse: `1.10.2`, without the zeros that nobody wrote."""
+    numbers = [str(int(part)) for part in sortable.split(".")]
+    while len(numbers) > 1 and numbers[-1] == "0":
+        numbers.pop()
+    return ".".join(numbers)
+
+
 def persist(conn: Connection, types: Iterable[EventType], channels: Iterable[str], version: str) -> None:
     """Write these types, and since when each may go out on each of these channels. Any number at once."""
     declared = sorted(types, key=lambda type: type.code)

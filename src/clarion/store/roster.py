@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from clarion import clock, ids
 from clarion.edit import Edit
-from clarion.errors import InvalidInput, shown
+from clarion.errors import NotFound, shown
 from clarion.store import choices, rows
 from clarion.store.choices import Changed
 from clarion.store.schema import addresses, recipient_roles, recipients
@@ -97,8 +97,8 @@ def seen(conn: Connection, tenant: str, recipient: str, at: datetime) -> None:
         raise unknown(tenant, recipient)
 
 
-def unknown(tenant: str, recipient: str) -> InvalidInput:
-    return InvalidInput(
+def unknown(tenant: str, recipient: str) -> NotFound:
+    return NotFound(
         f"there is no recipient {shown(recipient)} in tenant {shown(tenant)}; write them first, with recipients.upsert"
     )
 
@@ -107,13 +107,19 @@ def unknown(tenant: str, recipient: str) -> InvalidInput:
 
 
 def _write_addresses(conn: Connection, tenant: str, edits: Sequence[Edit], now: datetime) -> None:
-    """Make the addresses given a recipient's, and no others. One that was dead and is given again lives again."""
+    """Make the addresses given a recipient's, and no others where they bear. One that was dead and is given again
+    lives again."""
     given = {e.recipient: e.addresses for e in edits if e.addresses is not None}
     wanted = {(of, a.channel, a.value): a for of, some in given.items() for a in some}
     columns = ("id", "recipient", "channel", "value", "locale", "gone_at")
     found = rows.find(conn, addresses, _WHOSE, [(tenant, of) for of in given], columns)
     standing = {(row.recipient, row.channel, row.value): row for row in found}
-    gone = [(tenant, row.id) for at, row in standing.items() if at not in wanted]
+    said = {edit.recipient: edit for edit in edits}
+    gone = [
+        (tenant, row.id)
+        for at, row in standing.items()
+        if at not in wanted and said[row.recipient].replaces(row.channel)
+    ]
     rows.remove(conn, addresses, ("tenant", "id"), gone)
     new = []
     for at in sorted(wanted):

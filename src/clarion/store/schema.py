@@ -1,7 +1,7 @@
 """Every table of Clarion. `docs/schema.md` explains them and keeps the measurements.
 
 `tenant` leads every key of a tenant's data; `event_types`, `type_channels`, `pauses`, `meters` and `permits` belong to
-the whole installation. There are no foreign keys: each would cost a look-up per row on the hottest inserts; rows are
+the whole installation, and the change feed is numbered for all of it. There are no foreign keys: each would cost a look-up per row on the hottest inserts; rows are
 only ever removed by retention, from the leaves up.
 """
 
@@ -79,6 +79,19 @@ def _emission() -> list[Column[object]]:
         Column("expires_at", Instant),
         Column("correlation_id", Text, nullable=False),
         Column("body_hash", Text, nullable=False),
+        Column("trace_context", Json),  # traceparent and tracestate, where spans are taken
+    ]
+
+
+def _change() -> list[Column[object]]:
+    """What a row of the change feed says: `row_id` is the notification's, or the delivery's."""
+    return [
+        Column("tenant", Text, nullable=False),
+        Column("at", Instant, nullable=False),
+        Column("kind", Text, nullable=False),
+        Column("recipient", Text),
+        Column("row_id", Uuid),
+        Column("body", Json),
     ]
 
 
@@ -313,6 +326,8 @@ notifications = Table(
     Column("id", Uuid, nullable=False),
     Column("event_id", Uuid, nullable=False),
     Column("recipient", Text, nullable=False),
+    Column("thread", Text),  # its event's
+    Column("place", Uuid, nullable=False),  # in the order of the inbox: the id, until it comes once more
     Column("reason", Text, nullable=False),
     Column("severity", SmallInteger, nullable=False),
     Column("question", Integer, nullable=False),
@@ -326,13 +341,20 @@ notifications = Table(
     Column("done_at", Instant),
     Column("saved_at", Instant),
     Column("snoozed_until", Instant),
+    Column("deleted_at", Instant),
     Column("resolved_at", Instant),
     Column("withdrawn_at", Instant),
     _key("tenant", "id"),
 )
 # Written into queries as they stand here: SQLite takes a partial index only for the very same words.
-VISIBLE = "visible AND withdrawn_at IS NULL"
-UNREAD = "visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"
+SHOWN = "visible AND withdrawn_at IS NULL AND deleted_at IS NULL"
+INBOX = f"{SHOWN} AND done_at IS NULL AND snoozed_until IS NULL"
+UNREAD = f"{INBOX} AND read_at IS NULL"
+THREADED = f"{INBOX} AND thread IS NOT NULL"
+DONE = f"{SHOWN} AND done_at IS NOT NULL"
+SAVED = f"{SHOWN} AND saved_at IS NOT NULL"
+SNOOZED = f"{SHOWN} AND snoozed_until IS NOT NULL"
+RETURNING = "snoozed_until IS NOT NULL"
 REFUSED = "gates <> 0"
 BLOCKED = "(gates & 786432) <> 0"  # by a cooldown or a throttle: see `gates.BITS`
 _index(
@@ -342,14 +364,14 @@ _index(
     notifications.c.recipient,
     unique=True,
 )
-_index(
-    "notifications_inbox",
-    notifications.c.tenant,
-    notifications.c.recipient,
-    notifications.c.id,
-    where=VISIBLE,
-)
-_index("notifications_unread", notifications.c.tenant, notifications.c.recipient, where=UNREAD)
+_of_one = (notifications.c.tenant, notifications.c.recipient)
+_index("notifications_inbox", *_of_one, notifications.c.place, where=INBOX)
+_index("notifications_unread", *_of_one, notifications.c.place, notifications.c.seen_at, where=UNREAD)
+_index("notifications_thread", *_of_one, notifications.c.thread, notifications.c.place, where=THREADED)
+_index("notifications_done", *_of_one, notifications.c.place, where=DONE)
+_index("notifications_saved", *_of_one, notifications.c.place, where=SAVED)
+_index("notifications_snoozed", *_of_one, notifications.c.place, where=SNOOZED)
+_index("notifications_returning", notifications.c.snoozed_until, where=RETURNING)
 _index("notifications_gates", notifications.c.tenant, notifications.c.id, where=REFUSED)
 _index(
     "notifications_blocked",
@@ -613,10 +635,12 @@ api_keys = Table(
     metadata,
     Column("tenant", Text, nullable=False),
     Column("id", Uuid, nullable=False),
+    Column("name", Text, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("scopes", Json, nullable=False),
     Column("created_at", Instant, nullable=False),
+    Column("created_by", Text),
     Column("expires_at", Instant),
     Column("revoked_at", Instant),
     Column("last_used_at", Instant),
@@ -626,23 +650,37 @@ _index("api_keys_hash", api_keys.c.hash, unique=True)
 
 # ── What others follow ───────────────────────────────────────────────────────────────────────────────────
 
-# The change feed. Written unnumbered; one sequencer at a time numbers what is committed.
+# What has changed, as it is written with the change itself. The ids are the database's: of two changes to one row, the
+# later one has the higher id, whatever the clocks of machines say. They are no order of commits.
+unnumbered_changes = Table(
+    PREFIX + "unnumbered_changes",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    *_change(),
+    _key("id"),
+    postgresql_with={name: value for name, value in _HOT_TABLE.items() if name != "fillfactor"},
+)
+
+# The change feed: the same, once it is committed and one sequencer at a time has numbered it.
 changes = Table(
     PREFIX + "changes",
     metadata,
-    Column("tenant", Text, nullable=False),
-    Column("id", Uuid, nullable=False),
-    Column("n", BigInteger),
-    Column("at", Instant, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("recipient", Text),
-    Column("row_id", Uuid, nullable=False),
-    Column("body", Json),
-    _key("tenant", "id"),
+    Column("n", BigInteger, nullable=False, autoincrement=False),
+    *_change(),
+    _key("n"),
 )
-_index("changes_number", changes.c.n, unique=True, where="n IS NOT NULL")
-_index("changes_unnumbered", changes.c.id, where="n IS NULL")
-_index("changes_recipient", changes.c.tenant, changes.c.recipient, changes.c.n, where="n IS NOT NULL")
+_index("changes_recipient", changes.c.tenant, changes.c.recipient, changes.c.n)
+
+# One row, which the sequencer locks.
+feed = Table(
+    PREFIX + "feed",
+    metadata,
+    Column("one", SmallInteger, nullable=False, autoincrement=False),
+    Column("newest", BigInteger, nullable=False),  # the last number that was given
+    Column("removed", BigInteger, nullable=False),  # up to this number they are no longer kept
+    _key("one"),
+    CheckConstraint("one = 1", name="one_row"),
+)
 
 # ── In the application's own database, where that is another one ─────────────────────────────────────────
 

@@ -159,6 +159,7 @@ def event_from(row: Row[Any]) -> Event:
         expires_at=row.expires_at,
         correlation_id=row.correlation_id,
         body_hash=row.body_hash,
+        trace_context=row.trace_context,
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.sql import FromClause
 
 from clarion import clock, ids
-from clarion.errors import InvalidInput
+from clarion.errors import NotFound
 from clarion.event import Event
 from clarion.store import host
 from clarion.store.prepared import LookUp
@@ -30,7 +30,7 @@ _WRITTEN = ("tenant", "id", "event_id", "subject", "condition", "recipient", "at
 def write(
     conn: object, tenant: str, target: Target, value: str | UUID, *, recipient: str | None = None
 ) -> None:
-    """Take back, inside the caller's transaction, in one statement. Raises `InvalidInput` for an unknown event."""
+    """Take back, inside the caller's transaction, in one statement. Raises `NotFound` for an unknown event."""
     row = dict.fromkeys(_WRITTEN) | {
         "tenant": tenant,
         "id": ids.uuid7(),
@@ -43,7 +43,7 @@ def write(
         return _INSERT_FOR_EVENT if target == "event_id" else _INSERT, row
 
     if not host.execute(conn, build):
-        raise InvalidInput(f"there is no event {value} in tenant {tenant!r}")
+        raise NotFound(f"there is no event {value} in tenant {tenant!r}")
 
 
 def _values() -> dict[str, sa.BindParameter[Any]]:

@@ -67,6 +67,8 @@ class Renderer:
         self._library = Library(folder)
         self._languages = languages.Languages(default, folder and folder / WORDS_FOLDER)
         self._parts = lru_cache(maxsize=1024)(self._find_parts)
+        self._tag = lru_cache(maxsize=1024)(self._find_tag)
+        self._link = lru_cache(maxsize=1024)(partial(links.join, self._base_url))
         self._kept: OrderedDict[Key, Content] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -104,16 +106,19 @@ class Renderer:
 
     def url(self, event: Event) -> str | None:
         """Where the event leads: http, https, or a path while there is no `base_url`; else `None`."""
-        return links.join(self._base_url, event.url)
+        return self._link(event.url)
 
     def locale(self, *wanted: str | None) -> str:
         """The tag of the first of `wanted` that names a locale, else of the default one."""
-        found = (languages.parse(name) for name in wanted if name)
-        return languages.tag(next((locale for locale in found if locale is not None), self._default))
+        return self._tag(wanted)
 
     def check(self, types: Iterable[EventType], channels: Collection[str] | None = None) -> list[str]:
         """A sentence for each template that none of these types (and channels) will ever use."""
         return self._library.check({type.code for type in types}, channels)
+
+    def _find_tag(self, wanted: tuple[str | None, ...]) -> str:
+        found = (languages.parse(name) for name in wanted if name)
+        return languages.tag(next((locale for locale in found if locale is not None), self._default))
 
     def _find_parts(self, type: str, channel: str, tag: str) -> Parts:
         locales = languages.widening(languages.parse(tag) or self._default)

@@ -84,13 +84,20 @@ def of_outcomes(hooks: Hooks, channel: str, settled: Settled) -> None:
 
 def _count(channel: str, settled: Settled) -> None:
     outcomes = [one.outcome for one in settled.kept]
-    telemetry.ended(Counter((channel, outcome.result.value) for outcome in outcomes if outcome.final))
-    telemetry.attempted(Counter((channel, o.result.value, o.code) for o in outcomes if o.result in _ATTEMPTS))
+    ends = Counter([o.result for o in outcomes if o.wait is None])
+    telemetry.ended({(channel, result.value): number for result, number in ends.items()})
+    attempts = Counter([(o.result, o.code) for o in outcomes if o.result in _ATTEMPTS])
+    telemetry.attempted({(channel, result.value, code): number for (result, code), number in attempts.items()})
     if settled.lost:
         telemetry.leases_lost(channel, len(settled.lost))
-    for one in settled.kept:
-        if one.outcome.result is Result.SENT and one.claim.due_at is not None:
-            telemetry.sent_after(channel, settled.at - one.claim.due_at)
+    telemetry.sent_after(
+        channel,
+        (
+            settled.at - one.claim.due_at
+            for one in settled.kept
+            if one.outcome.result is Result.SENT and one.claim.due_at is not None
+        ),
+    )
 
 
 def _ending(one: Settlement, event: Event, channel: str, at: datetime) -> Ending:

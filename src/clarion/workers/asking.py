@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
@@ -17,6 +18,7 @@ from clarion.event_type import EventType
 from clarion.plan import Planned, plan
 from clarion.recipient import Address, Recipient, StoredAddress
 from clarion.store import queue, withdrawals
+from clarion.store.people import People
 from clarion.store.queue import Work
 from clarion.store.withdrawals import Withdrawn
 from clarion.workers import facts
@@ -25,8 +27,7 @@ from clarion.workers.facts import Asked
 _UNDECLARED_WAIT = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """A claimed delivery that is still wanted."""
 
     work: Work
@@ -79,13 +80,30 @@ def read(
         )
         for (id, aged_from), together in alike.items()
     ]
-    known, _ = facts.read(conn, asked, claims[0].now, charged=False)
+    said = list({(work.claim.tenant, work.recipient): None for work in works if work.said})
+    known = facts.read_again(conn, asked, _people(works), said, claims[0].now)
     withdrawn = withdrawals.read(conn, [one.event for one in asked])
     groups = [
         Group(one.event, one.type, [_by_now(work, withdrawn) for work in together], facts_)
         for one, facts_, together in zip(asked, known, alike.values(), strict=True)
     ]
     return Found(groups, refused)
+
+
+def _people(works: Sequence[Work]) -> dict[str, People]:
+    """What was read with these works, by tenant: of the addresses, those that something is to be sent to."""
+    found: dict[str, People] = {}
+    for work in works:
+        people = found.setdefault(work.claim.tenant, People({}, {}, {}))
+        if work.known is not None:
+            people.recipients[work.recipient] = work.known
+        if work.address is not None:
+            its = people.addresses.setdefault(work.recipient, [])
+            if work.address not in its:
+                its.append(work.address)
+    for people in found.values():
+        people.sort_addresses()
+    return found
 
 
 def _aged(type: EventType, event: Event, aged_from: datetime | None) -> EventType:
@@ -101,44 +119,43 @@ def _by_now(work: Work, withdrawn: Withdrawn) -> Work:
     resolved = work.event_id in withdrawn.resolved
     if not taken_back and not resolved:
         return work
-    return replace(work, withdrawn=work.withdrawn or taken_back, resolved=work.resolved or resolved)
+    return work._replace(withdrawn=work.withdrawn or taken_back, resolved=work.resolved or resolved)
 
 
 def ask(group: Group, channel: str) -> tuple[list[Ready], list[tuple[Work, Outcome]]]:
     """Decide again on these deliveries: those still wanted, and why the others are not."""
-    candidates = [candidate(work, channel, group.facts) for work in group.works]
+    candidates = [candidate(work, channel) for work in group.works]
     answers = plan(group.event, group.type, candidates, group.facts, group.works[0].claim.now).planned
     ready, refused = [], []
+    refusals: dict[int, Outcome | None] = {}  # by question
     for work, answer in zip(group.works, answers, strict=True):
-        address = next((a for a in answer.addresses if a.id == work.address_id), None)
-        refusal = refused_by(answer, channel, work.claim.now)
+        if answer.question not in refusals:
+            refusals[answer.question] = refused_by(answer, channel, work.claim.now)
+        refusal = refusals[answer.question]
         if refusal is not None:
             refused.append((work, refusal))
-        elif address is None:
+        elif work.address is None or work.address.gone:
             refused.append((work, suppressed("reachable", "the address was removed or is dead")))
         else:
-            recipient = group.facts.recipients.get(work.recipient)
-            ready.append(
-                Ready(work, group.event, group.type, recipient or Recipient(id=work.recipient), address)
-            )
+            recipient = work.known or Recipient(id=work.recipient)
+            ready.append(Ready(work, group.event, group.type, recipient, work.address))
     return ready, refused
 
 
-def candidate(work: Work, channel: str, facts: Facts) -> Candidate:
+def candidate(work: Work, channel: str) -> Candidate:
     """Who it is for, as planning takes them."""
-    address = next((a for a in facts.addresses.get(work.recipient, ()) if a.id == work.address_id), None)
     one_off = None
-    if address is not None and work.recipient not in facts.recipients:
-        given = Address(channel, address.value, address.locale)
+    if work.known is None and work.address is not None:
+        given = Address(channel, work.address.value, work.address.locale)
         one_off = given if given.recipient == work.recipient else None
     return Candidate(
         work.recipient,
         work.reason,
         one_off,
-        read=work.read,
-        withdrawn=work.withdrawn,
-        resolved=work.resolved,
-        notification=work.notification_id,
+        work.read,
+        work.withdrawn,
+        work.resolved,
+        work.notification_id,
     )
 
 

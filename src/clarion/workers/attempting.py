@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from clarion import clock
+from clarion import clock, telemetry, tracing
 from clarion.channels import Channel
 from clarion.delivery import Claim, Outcome, not_sent, sent
 from clarion.errors import InvalidInput, Reject, Retry
@@ -14,10 +14,29 @@ from clarion.policy import Retries
 from clarion.recipient import Address
 from clarion.templates import Renderer
 from clarion.workers.asking import Ready
+from clarion.workers.hands import Hand
 
 
-async def attempt(channel: Channel, renderer: Renderer, ready: Ready, lease: asyncio.Timeout) -> Outcome:
-    """Whatever a channel does, it comes to an outcome; `lease` is what cuts it off."""
+async def attempt(channel: Channel, renderer: Renderer, ready: Ready, hand: Hand) -> Outcome:
+    """Whatever a channel does, it comes to an outcome; `hand` knows whether it was cut off."""
+    event, claim = ready.event, ready.work.claim
+    with telemetry.Meanwhile(
+        lambda: telemetry.about(event, delivery=claim.delivery_id, channel=channel.name)
+    ):
+        if not tracing.ON:
+            return (await _tried(channel, renderer, ready, hand))[0]
+        with tracing.sending(event, channel.name, claim.delivery_id, claim.attempts + 1) as span:
+            outcome, error = await _tried(channel, renderer, ready, hand)
+            span.say("clarion.result", outcome.result.value)
+            if error is not None:
+                span.failed(error, telemetry.code_of(outcome.code))
+            return outcome
+
+
+async def _tried(
+    channel: Channel, renderer: Renderer, ready: Ready, hand: Hand
+) -> tuple[Outcome, BaseException | None]:
+    """With the error that it is the outcome of, if it is."""
     began = clock.monotonic()
     error: BaseException
     try:
@@ -25,15 +44,15 @@ async def attempt(channel: Channel, renderer: Renderer, ready: Ready, lease: asy
         address = Address(ready.address.channel, ready.address.value, ready.address.locale)
         receipt = await channel.send(message, address)
     except asyncio.CancelledError:
-        why = "no answer before the lease ended" if lease.expired() else "the worker stopped meanwhile"
+        why = "no answer before the lease ended" if hand.cut else "the worker stopped meanwhile"
         error = Retry("unknown_outcome", why)
     except Exception as raised:  # noqa: BLE001 - whatever a channel raises is an outcome
         error = raised
     else:
         kept = receipt if isinstance(receipt, str) else None  # it was taken, whatever a channel returns
-        return sent(kept, timedelta(seconds=clock.monotonic() - began))
+        return sent(kept, timedelta(seconds=clock.monotonic() - began)), None
     took = timedelta(seconds=clock.monotonic() - began)
-    return failed(ready.work.claim, error, ready.type.policy.retries, took)
+    return failed(ready.work.claim, error, ready.type.policy.retries, took), error
 
 
 def message_of(ready: Ready, channel: str, renderer: Renderer) -> Message:

@@ -48,8 +48,8 @@ def charge(
         elif refusal is not None:
             refused.append((one.work, refusal))
         else:
-            paid = replace(one.work.claim, slots=HOLDS)
-            ready.append(replace(one, work=replace(one.work, claim=paid)))
+            paid = one.work.claim._replace(slots=HOLDS)
+            ready.append(one._replace(work=one.work._replace(claim=paid)))
     outcomes.settle(conn, waiting)
     return ready, refused
 
@@ -69,7 +69,7 @@ def _take(
     )
     (known,), taken = facts.read(conn, [asked], now)
     known = replace(known, charged_on={channel})
-    candidates = [asking.candidate(work, channel, known) for work in works.values()]
+    candidates = [asking.candidate(work, channel) for work in works.values()]
     decided = plan(event, type, candidates, known, now)
     answers = dict(zip(works, decided.planned, strict=True))
     paying = [one.work for one in owing if _has_room(answers[one.work.notification_id], channel)]

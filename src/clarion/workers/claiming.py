@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from datetime import timedelta
 
 from sqlalchemy.engine import Connection
@@ -50,10 +49,10 @@ class Claiming:
     async def take(self, most: int) -> list[Claim]:
         """Some of each lane that is due, and what is to probe a lane that paused."""
         probes = await self._pausing.lanes_to_probe()
-        before = deepcopy(self._place)
+        before = self._place.copy()
 
         def work(conn: Connection) -> tuple[list[Claim], Place]:
-            place = deepcopy(before)
+            place = before.copy()
             return self._turn.take(conn, place, most, probes), place
 
         claims, place = await self._threads.transaction(work)
@@ -64,10 +63,10 @@ class Claiming:
 
     async def take_lost(self) -> Claim | None:
         """One that has lost its lease before, alone."""
-        before = deepcopy(self._place)
+        before = self._place.copy()
 
         def work(conn: Connection) -> tuple[Claim | None, Place, list[Settlement]]:
-            place, ended = deepcopy(before), list[Settlement]()
+            place, ended = before.copy(), list[Settlement]()
             return self._turn.take_lost(conn, place, ended), place, ended
 
         try:

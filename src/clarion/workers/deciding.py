@@ -88,7 +88,7 @@ def _with(page: Page, withdrawn: withdrawals.Withdrawn) -> Page:
         return page
     resolved = event in withdrawn.resolved
     marked = [
-        replace(c, resolved=resolved, withdrawn=withdrawn.for_(event, c.recipient)) for c in page.candidates
+        c._replace(resolved=resolved, withdrawn=withdrawn.for_(event, c.recipient)) for c in page.candidates
     ]
     return replace(page, candidates=marked)
 

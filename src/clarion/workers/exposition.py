@@ -35,7 +35,7 @@ def serving(address: str | None, database: Database, channels: Iterable[str]) ->
     if address is None:
         yield
         return
-    host, port = _parse(address)
+    host, port = parse(address)
     if not telemetry.COUNTING:
         raise ConfigError("to serve metrics, install clarion[metrics]")
     from prometheus_client import REGISTRY, start_http_server
@@ -56,7 +56,8 @@ def serving(address: str | None, database: Database, channels: Iterable[str]) ->
         REGISTRY.unregister(gauges)
 
 
-def _parse(address: str) -> tuple[str, int]:
+def parse(address: str) -> tuple[str, int]:
+    """Host and port; raises `ConfigError`."""
     host, colon, port = address.rpartition(":")
     if not port.isascii() or not port.isdigit() or int(port) > 65535 or (colon and not host):
         raise ConfigError(f"metrics: say host:port, such as 127.0.0.1:9464, not {address!r}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -41,27 +41,55 @@ def read(
         conn,
         [(one.event.tenant, id) for one in asked for id in one.recipients],
         [scope for type in types for scope in scopes(type)],
-        [
-            (one.event.tenant, topic, id)
-            for one in asked
-            for topic in topics(one.event)
-            for id in one.recipients
-        ],
+        _followed(asked),
     )
     keys = [key for one in charging for key in _slots_of(one, known[one.event.tenant])]
     taken = slots.read(conn, keys, now, lock=lock)
-    since = registry.enabled_since(conn, [type.code for type in types])
+    return _together(conn, asked, known, now, taken if charged else None), taken
+
+
+def read_again(
+    conn: Connection,
+    asked: Sequence[Asked],
+    known: Mapping[str, People],
+    said: Sequence[tuple[str, str]],
+    now: datetime,
+) -> list[Facts]:
+    """The facts of each, uncharged, of people of whom all is `known`, by tenant, but for what they said.
+
+    `said`: those, (tenant, id), who said anything of any type.
+    """
+    types = {one.type.code: one.type for one in asked}.values()
+    bearing = [scope for type in types for scope in scopes(type)]
+    people.add_said(conn, known, said, bearing, _followed(asked))
+    return _together(conn, asked, known, now, None)
+
+
+def _together(
+    conn: Connection,
+    asked: Sequence[Asked],
+    known: Mapping[str, People],
+    now: datetime,
+    taken: slots.Read | None,
+) -> list[Facts]:
+    since = registry.enabled_since(conn, [one.type.code for one in asked])
     silenced = silences.standing(conn, {one.event.tenant for one in asked}, now)
-    facts = [
+    return [
         known.get(one.event.tenant, _NOBODY).facts(
             since.get(one.type.code, {}),
             one.with_access,
             silences=silenced.get(one.event.tenant, ()),
-            slots=taken.of(one.event.tenant) if charged else None,
+            slots=None if taken is None else taken.of(one.event.tenant),
         )
         for one in asked
     ]
-    return facts, taken
+
+
+def _followed(asked: Sequence[Asked]) -> list[tuple[str, str, str]]:
+    """What each may follow: (tenant, topic, recipient)."""
+    return [
+        (one.event.tenant, topic, id) for one in asked for topic in topics(one.event) for id in one.recipients
+    ]
 
 
 _NOBODY = People({}, {}, {})

@@ -165,13 +165,18 @@ class FanOut:
         pages, waiting = self._fill(plain)
         try:
             fresh = all(page.walk.fence == 1 for page in pages)
-            if not await self._walking.write(pages, fresh=fresh, last=True):
-                log.warning("the lease of an event was lost before it was decided; another process has it")
+            for lost in await self._walking.write(pages, fresh=fresh, last=True):
+                self._walking.say_lost(lost)
         except DatabaseAway:
             self._interrupted += plain
             raise
         except Exception:
-            log.exception("a page of %d events failed, walking each alone", len(pages))
+            log.exception(
+                "a page of %d events failed, walking each alone: %s",
+                len(pages),
+                ", ".join(str(page.walk.event.id) for page in pages),
+                extra=telemetry.about(pages[0].walk.event) if len(pages) == 1 else None,
+            )
             for page in pages:
                 self._start(page.walk)
         if waiting:

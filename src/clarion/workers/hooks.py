@@ -6,6 +6,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from clarion import clock, telemetry
@@ -92,7 +93,8 @@ class _Line:
     def _call(self) -> None:
         while (ending := self._next()) is not None:
             try:
-                self._hook(ending)
+                with telemetry.Meanwhile(partial(_about, ending)):
+                    self._hook(ending)
             except BaseException as error:  # `sys.exit` in a hook is no reason to stop calling it
                 telemetry.hooked(self._name, "error")
                 log.warning(

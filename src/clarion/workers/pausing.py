@@ -53,6 +53,8 @@ class Pausing:
 
     def stops(self, lane: str) -> bool:
         """Whether nothing is to be begun in this lane now, but for the message that probes."""
+        if not self._known and not self._noting:
+            return False
         return any(
             one in self._noting or (one in self._known and one not in self._probing) for one in {_WHOLE, lane}
         )
@@ -98,6 +100,8 @@ class Pausing:
         """An attempt has ended; never waits. Whatever a provider says to a message, it is there."""
         if outcome.result is Result.GIVEN_BACK:
             self.passed_over(lane)
+            return
+        if outcome.result is Result.SENT and not self._known:
             return
         lane = self._of(lane)
         if lane in self._noting or (lane in self._known and lane not in self._probing):

@@ -1,4 +1,4 @@
-"""A worker as the whole of a process: the signals that stop it, and an end that nothing holds up."""
+"""What runs as the whole of a process, as a worker does: the signals that stop it, and an end that nothing holds up."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
-from typing import Self
+from typing import Protocol, Self
 
 from clarion import clock
 from clarion.workers.collecting import collect_rarely
-from clarion.workers.worker import Worker
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _AT_MOST = 8.0  # seconds, once what runs is cut off: more than all that a worker still does then
 _HANGS = b"clarion: something hangs; ending all the same, leases see to what was in hand\n"
 
 
-def run(worker: Worker, start: Callable[[], None], *, grace: timedelta) -> None:
+class Running(Protocol):
+    """What runs until it is told to stop: a worker, or an HTTP service with one beside it."""
+
+    async def run(self) -> None: ...
+    def stop(self) -> None: ...
+    def stop_now(self) -> None: ...
+
+
+def run(worker: Running, start: Callable[[], None], *, grace: timedelta) -> None:
     """Start and work until a signal comes, and then at most for the grace time; the second signal ends that at once.
 
     From then on signals are ignored, for the process is about to end, and one more must not make that an

@@ -7,11 +7,12 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion import clock
+from clarion import clock, telemetry, tracing
 from clarion.event import Event
 from clarion.severity import Severity
 from clarion.store import blocked, queue, vacancies
@@ -34,7 +35,11 @@ _LEFT_TO_OTHERS = timedelta(minutes=1)  # who may know a type that this process 
 
 
 class _NotNow(Exception):
-    """Says why this process cannot go on with a vacancy."""
+    """Says why this process cannot go on with a vacancy, and because of which event."""
+
+    def __init__(self, why: str, event: Event) -> None:
+        super().__init__(why)
+        self.event = event
 
 
 class Replanning:
@@ -77,7 +82,10 @@ class Replanning:
         try:
             await self._page_after_page(vacancy)
         except (_NotNow, *DatabaseAway) as why:
-            log.warning("free slot %s of %s is left for later: %s", vacancy.key[2], vacancy.key[1], why)
+            about = telemetry.about(why.event) if isinstance(why, _NotNow) else None
+            log.warning(
+                "free slot %s of %s is left for later: %s", vacancy.key[2], vacancy.key[1], why, extra=about
+            )
             self._not_before[vacancy.key] = clock.monotonic() + _LATER
         except Exception:
             log.exception("free slot %s of %s: trying again", vacancy.key[2], vacancy.key[1])
@@ -122,7 +130,9 @@ class Replanning:
         come by, they are passed over, for they would stand in the way of all."""
         known = [one for one in found if events[one.event_id].type in self._wiring.types]
         if len(known) < len(found) and clock.now() - vacancy.freed_at < _LEFT_TO_OTHERS:
-            raise _NotNow("it stopped an event of a type that is not declared in this process")
+            unknown = next(event for event in events.values() if event.type not in self._wiring.types)
+            why = f"it stopped an event of type {unknown.type!r}, which is not declared in this process"
+            raise _NotNow(why, unknown)
         return [
             Stopped(blocked=one, event=(event := events[one.event_id]), type=self._wiring.types[event.type])
             for one in known
@@ -134,11 +144,14 @@ class Replanning:
         if check is None:
             return one
         ids = [one.blocked.recipient]
+        about = partial(telemetry.about, one.event)
         try:
-            allowed = await self._threads.application(
-                f"replanning {one.type.code}",
-                lambda: frozenset(check(one.event, ids, self._wiring.application)),
-            )
+            with telemetry.Meanwhile(about), tracing.calling("access", one.event):
+                allowed = await self._threads.application(
+                    f"replanning {one.type.code}",
+                    lambda: frozenset(check(one.event, ids, self._wiring.application)),
+                )
         except ApplicationFailed as error:
-            raise _NotNow(f"the access check of {one.type.code!r} failed: {error}") from error
+            why = f"the access check of {one.type.code!r} failed: {error}"
+            raise _NotNow(why, one.event) from error
         return replace(one, with_access=allowed)

@@ -8,9 +8,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
-from clarion import clock, telemetry
+from clarion import clock, telemetry, tracing
 from clarion.cap import of_channel
 from clarion.channels import Channel
 from clarion.delivery import Claim, Outcome, Result, given_back
@@ -26,6 +27,7 @@ from clarion.workers.asking import Group, Ready
 from clarion.workers.attempting import failed
 from clarion.workers.claiming import Claiming
 from clarion.workers.grace import Grace
+from clarion.workers.hands import Hands
 from clarion.workers.loop import Bell
 from clarion.workers.pausing import Pausing
 from clarion.workers.settling import Settling
@@ -57,7 +59,6 @@ class Sender:
         self._limits = wiring.limits
         lease = self._limits.lease.total_seconds()
         self._margin = min(_LEASE_MARGIN, lease / 5)  # of a lease, kept for settling
-        self._enough = lease / 4  # to begin with: a send that is cut off may have arrived
         within = self._limits.settle_within.total_seconds()
         self._settling = Settling(threads, channel.name, within=within, freed=freed)
         self._pausing = Pausing(
@@ -65,8 +66,15 @@ class Sender:
         )
         caps = of_channel(wiring.caps, channel.name)
         self._claiming = Claiming(threads, channel.name, caps, self._pausing, self._limits.lease)
-        self._room = asyncio.Semaphore(self._limits.concurrency)
-        self._running: dict[asyncio.Task[None], int] = {}  # how many deliveries each has in hand
+        self._hands = Hands(
+            self._limits.concurrency,
+            enough=lease / 4,  # to begin with: a send that is cut off may have arrived
+            attempt=partial(attempting.attempt, channel, wiring.renderer),
+            may_begin=self._may_begin,
+            ended=self._attempted,
+        )
+        self._enough_room = max(1, self._limits.batch // 2)  # for a claim
+        self._running: dict[asyncio.Task[None], int] = {}  # how many deliveries each prepares
         self._events: OrderedDict[UUID, Event] = OrderedDict()
         self._look_for_lost_at = 0.0
         self._rest_until = 0.0
@@ -76,8 +84,8 @@ class Sender:
     async def poll(self) -> float:
         """Claim what there is room for; the seconds to rest."""
         rest = self._limits.poll.total_seconds()
-        room = self._limits.concurrency + self._limits.batch - sum(self._running.values())
-        busy = (self._alone and self._running) or room < max(1, self._limits.batch // 2)
+        room = self._room()
+        busy = (self._alone and self._in_hand) or room < self._enough_room
         if busy or asyncio.get_running_loop().time() < self._rest_until:
             return rest
         self._alone = False
@@ -90,7 +98,7 @@ class Sender:
             self._run(self._start(claims, until), len(claims))
             return 0.0
         self._pausing.nothing_claimed()
-        if self._saw_lost and not self._running:  # nobody else waits: go on with those
+        if self._saw_lost and not self._in_hand:  # nobody else waits: go on with those
             self._saw_lost, self._look_for_lost_at = False, 0.0
             return 0.0
         if self._claiming.midway:
@@ -100,7 +108,8 @@ class Sender:
     async def finish(self, grace: Grace) -> None:
         """Begin nothing more; wait for what is being sent, give back the rest, settle all."""
         self._bell.stop()
-        if left := await grace.wait(self._running):
+        self._hands.give_back()
+        if left := await grace.wait({*self._running, *self._hands.tasks}):
             for task in left:
                 task.cancel()
             await asyncio.wait(left, timeout=_LAST_MOMENT)
@@ -109,6 +118,17 @@ class Sender:
             log.warning("outcomes of %d deliveries are not written, their leases will end", unwritten)
         with suppress(*DatabaseAway):
             await self._claiming.finish()
+
+    @property
+    def _in_hand(self) -> int:
+        """Deliveries that are claimed and have not come to their end."""
+        return sum(self._running.values()) + self._hands.in_hand
+
+    def _room(self) -> int:
+        """How many may be claimed: a batch ahead of what is begun, and one more while no batch waits for hands."""
+        waiting = self._hands.waiting
+        ahead = self._limits.batch if waiting else 2 * self._limits.batch
+        return ahead - waiting - sum(self._running.values())
 
     # ── Beginning ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -121,7 +141,7 @@ class Sender:
         if not await self._threads.reading(lambda conn: queue.any_lost(conn, name)):
             self._saw_lost, self._look_for_lost_at = False, now + _LOST_EVERY
             return False
-        if self._running or await self._settling.flush(within=_LAST_MOMENT):
+        if self._in_hand or await self._settling.flush(within=_LAST_MOMENT):
             return True
         until = clock.monotonic() + self._limits.lease.total_seconds()
         claim = await self._claiming.take_lost()
@@ -135,8 +155,9 @@ class Sender:
     async def _start(self, claims: Sequence[Claim], until: float) -> None:
         """Read what these claims are, beside the next claim, and begin with those that are still wanted."""
         types, known = self._wiring.types, dict(self._events)
+        tracing.look()
         try:
-            found = await self._threads.reading(lambda conn: asking.read(conn, claims, types, known))
+            found = await self._threads.looking_up(lambda conn: asking.read(conn, claims, types, known))
         except asyncio.CancelledError:
             self._give_back(claims)
             raise
@@ -179,10 +200,12 @@ class Sender:
         left = list(group.works)
         try:
             if check is not None:
-                async with asyncio.timeout(self._left(until)):
-                    allowed = await self._threads.application(
-                        lane, lambda: frozenset(check(group.event, ids, self._wiring.application))
-                    )
+                about = partial(self._about, group)
+                with telemetry.Meanwhile(about), tracing.calling("access", group.event):
+                    async with asyncio.timeout(self._left(until)):
+                        allowed = await self._threads.application(
+                            lane, lambda: frozenset(check(group.event, ids, self._wiring.application))
+                        )
                 group = replace(group, facts=replace(group.facts, with_access=allowed))
             if not self._bell.stopped:
                 left.clear()
@@ -222,7 +245,7 @@ class Sender:
             self._hand_in(work.claim, outcome, work, group.event)
         charged = any(rule.concerns(self._channel.name) for rule in group.type.policy.rules)
         owes = OWES if charged else None  # what was replayed owes, whether or not there is a rule for it
-        self._attempt_each([one for one in ready if one.work.claim.slots != owes], until)
+        self._hands.take([one for one in ready if one.work.claim.slots != owes], until - self._margin)
         if owing := [one for one in ready if one.work.claim.slots == owes]:
             self._run(self._charge(group, owing, until), len(owing))
 
@@ -235,7 +258,7 @@ class Sender:
             ready, refused = await self._threads.transaction(
                 lambda conn: charging.charge(conn, group, name, owing)
             )
-            self._attempt_each(ready, until)
+            self._hands.take(ready, until - self._margin)
         except DatabaseAway as error:
             log.warning("%d deliveries could not be charged: %s", len(owing), error, extra=self._about(group))
         except Exception as error:
@@ -251,10 +274,6 @@ class Sender:
             for one in owing:
                 if one.work.claim.key not in seen:  # it found no room, and waits again already
                     self._not_tried(one.work.claim)
-
-    def _attempt_each(self, ready: Sequence[Ready], until: float) -> None:
-        for one in ready:
-            self._run(self._attempt(one, until), 1)
 
     def _give_back(self, claims: Iterable[Claim]) -> None:
         for claim in claims:
@@ -279,8 +298,7 @@ class Sender:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
-        if len(self._running) <= self._limits.concurrency:
-            self._bell.ring()
+        self._bell.ring()
 
     def _about(self, group: Group) -> dict[str, str]:
         return telemetry.about(group.event, channel=self._channel.name)
@@ -298,21 +316,14 @@ class Sender:
         """Seconds for sending, of a lease that ends at `until`."""
         return until - clock.monotonic() - self._margin
 
-    async def _attempt(self, ready: Ready, until: float) -> None:
-        """One delivery: wait for room, send within what is left of the lease, and hand in what happened."""
-        outcome, lane = given_back(), ready.work.claim.lane
-        try:
-            async with asyncio.timeout(self._left(until) - self._enough) as patience, self._room:
-                left = self._left(until)
-                if left >= self._enough and not self._bell.stopped and not self._pausing.stops(lane):
-                    patience.reschedule(asyncio.get_running_loop().time() + left)
-                    outcome = await attempting.attempt(self._channel, self._wiring.renderer, ready, patience)
-        except TimeoutError:  # there was no room in time: another worker may have some
-            pass
-        finally:  # cancelled at shutdown: what has not left is given back
-            claim, begun = ready.work.claim, outcome.result is not Result.GIVEN_BACK
-            self._pausing.ended(claim.lane, outcome)
-            self._claiming.ended(claim, begun=begun)
-            self._settling.add(
-                Settlement(claim, outcome, ready.address.id, ready.event, ready.work.recipient)
-            )
+    def _may_begin(self, ready: Ready) -> bool:
+        return not self._bell.stopped and not self._pausing.stops(ready.work.claim.lane)
+
+    def _attempted(self, ready: Ready, outcome: Outcome) -> None:
+        """Hand in what happened; at shutdown, what has not left is given back."""
+        claim, begun = ready.work.claim, outcome.result is not Result.GIVEN_BACK
+        self._pausing.ended(claim.lane, outcome)
+        self._claiming.ended(claim, begun=begun)
+        self._settling.add(Settlement(claim, outcome, ready.address.id, ready.event, ready.work.recipient))
+        if self._hands.waiting < self._enough_room:
+            self._bell.ring()

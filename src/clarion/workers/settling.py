@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from uuid import UUID
 
 import sqlalchemy as sa
 
-from clarion import telemetry
+from clarion import telemetry, tracing
 from clarion.store import outcomes
 from clarion.store.outcomes import Settled, Settlement
 from clarion.workers import aftermath
@@ -69,10 +70,12 @@ class Settling:
 
     async def _settle(self, batch: list[Settlement]) -> None:
         try:
-            settled = await self._threads.transaction(lambda conn: outcomes.settle(conn, batch))
+            with tracing.settling(self._channel, (one.event for one in batch)):
+                settled = await self._threads.transaction(lambda conn: outcomes.settle(conn, batch))
         except (*DatabaseAway, sa.exc.ProgrammingError) as error:  # the latter while somebody migrates
             # Not written, not lost: kept and tried again, until its lease ends and another worker takes over.
-            log.warning("could not settle %d deliveries, trying again: %s", len(batch), error)
+            about = self._about(batch[0]) if len(batch) == 1 else telemetry.about(channel=self._channel)
+            log.warning("could not settle %d deliveries, trying again: %s", len(batch), error, extra=about)
             self._waiting = batch + self._waiting
             await asyncio.sleep(_AFTER_ERROR)
             return
@@ -99,7 +102,7 @@ class Settling:
                 address.id,
                 address.tenant,
                 address.channel,
-                extra=telemetry.about(channel=self._channel),
+                extra=self._about(_that_found_dead(address.id, batch)),
             )
         if settled.lost:
             self._say_lost(batch, settled)
@@ -117,3 +120,7 @@ class Settling:
 
     def _about(self, one: Settlement) -> dict[str, str]:
         return telemetry.about(one.event, delivery=one.claim.delivery_id, channel=self._channel)
+
+
+def _that_found_dead(address: UUID, batch: Iterable[Settlement]) -> Settlement:
+    return next(one for one in batch if one.outcome.address_gone and one.address_id == address)

@@ -33,6 +33,11 @@ class Place:
     permits: Counter[str] = field(default_factory=Counter)  # what it has said that it has in hand
     wait: timedelta = timedelta()  # until a cap allows more
 
+    def copy(self) -> Place:
+        return Place(
+            self.after, self.lanes, self.in_hand.copy(), self.unspent.copy(), self.permits.copy(), self.wait
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion.store import applying, escalations
+from clarion import telemetry
+from clarion.store import applying, concerned, escalations, marking
 from clarion.store.applying import Cursor
 from clarion.workers.expiring import Expiring
 from clarion.workers.loop import Bell
@@ -40,7 +41,14 @@ class Upkeep:
         applied = await self._round(lambda conn: applying.pending(conn, most=_AT_ONCE), self._apply)
         escalated = await self._round(lambda conn: escalations.due(conn, most=_AT_ONCE), self._escalate)
         expired = await self._expiring.poll()
-        return 0.0 if applied or escalated or expired else self._rest
+        returned = await self._return()
+        return 0.0 if applied or escalated or expired or returned else self._rest
+
+    async def _return(self) -> bool:
+        """Bring back what was snoozed until now."""
+        if not await self._threads.reading(marking.to_return):
+            return False
+        return bool(await self._threads.transaction(lambda conn: marking.give_back(conn, most=_AT_ONCE)))
 
     async def _round(
         self, find: Callable[[Connection], Sequence[Key]], see_to: Callable[[Key], Awaitable[bool]]
@@ -55,8 +63,13 @@ class Upkeep:
             except DatabaseAway:
                 raise
             except Exception:
-                log.exception("upkeep of %s failed, trying again", key)  # the others go on
+                # the others go on
+                log.exception("upkeep of %s failed, trying again", key[1], extra=await self._about(key))
         return done
+
+    async def _about(self, key: Key) -> dict[str, str]:
+        event = await self._threads.reading(lambda conn: concerned.event_of(conn, key))
+        return telemetry.about(event)
 
     async def _apply(self, key: Key) -> bool:
         after, most = self._after.pop(key, None), self._wiring.limits.page

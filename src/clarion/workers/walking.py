@@ -7,14 +7,16 @@ import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from clarion import clock, telemetry
+from clarion import clock, telemetry, tracing
 from clarion.circumstances import Candidate
 from clarion.delivery import LOSSES_ALLOWED, spread
 from clarion.errors import said
+from clarion.event import Event
 from clarion.event_type import EventType
 from clarion.store import conditions, walks, withdrawals
 from clarion.store.conditions import Admission
@@ -80,11 +82,7 @@ class Walking:
                 if admitted is not None:
                     await self._page_after_page(going, admitted)
             except _Lost:
-                log.warning(
-                    "the lease of event %s was lost; another process has it",
-                    walk.event.id,
-                    extra=telemetry.about(walk.event),
-                )
+                self.say_lost(walk.event)
             except DatabaseAway:
                 raise
             except ApplicationFailed as error:
@@ -118,7 +116,7 @@ class Walking:
         walk = going.walk
 
         async def call(work: Callable[[], Result]) -> Result:
-            return work() if type.resolver is None else await self._application(going, work)
+            return work() if type.resolver is None else await self._application(going, "resolve", work)
 
         pages = Pages(
             walk,
@@ -147,8 +145,8 @@ class Walking:
             untold=untold,
         )
         async with self._pages:
-            ours = await self.write([page], fresh=fresh, last=told.last, cursor=told.cursor)
-        if not ours:
+            lost = await self.write([page], fresh=fresh, last=told.last, cursor=told.cursor)
+        if lost:
             raise _Lost
         going.renewed()
 
@@ -160,43 +158,52 @@ class Walking:
             return None
         ids = [candidate.recipient for candidate in told]
         return await self._application(
-            going, lambda: frozenset(check(going.walk.event, ids, self._wiring.application))
+            going, "access", lambda: frozenset(check(going.walk.event, ids, self._wiring.application))
         )
 
-    async def _application(self, going: Going, work: Callable[[], Result]) -> Result:
-        """Call the application's code, with a lease that outlasts it."""
+    async def _application(self, going: Going, name: str, work: Callable[[], Result]) -> Result:
+        """Call the application's code, of this name, with a lease that outlasts it."""
         walk, lease = going.walk, self._limits.lease
         if not going.lasts(self._limits.patience):
             if not await self._threads.transaction(lambda conn: walks.renew(conn, walk, lease=lease)):
                 raise _Lost
             going.renewed()
-        return await self._threads.application(walk.event.type, work)
+        about = partial(telemetry.about, walk.event)
+        with telemetry.Meanwhile(about), tracing.calling(name, walk.event):
+            return await self._threads.application(walk.event.type, work)
 
     async def write(
         self, pages: Sequence[Page], *, fresh: bool, last: bool, cursor: str | None = None
-    ) -> bool:
-        """Decide on these pages in one transaction; whether all were still ours. Once begun, it is not broken off."""
+    ) -> list[Event]:
+        """Decide on these pages in one transaction; the events that another process has by now. Once begun, it is not
+        broken off."""
         lease = self._limits.lease
         made: list[Decided] = []
 
-        def work(conn: Connection) -> bool:
+        def work(conn: Connection) -> list[Page]:
             kept = deciding.write(conn, pages, lanes=self._wiring.lanes, fresh=fresh, made=made)
             if last:
                 walks.finish(conn, [page.walk for page in kept])
             else:
                 for page in kept:
                     walks.advance(conn, page.walk, cursor=cursor, lease=lease)
-            return len(kept) == len(pages)
+            return kept
 
-        writing = asyncio.ensure_future(self._threads.transaction(work))
-        try:
-            ours = await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            await asyncio.gather(writing, return_exceptions=True)
-            raise
+        with tracing.deciding((page.walk.event, len(page.candidates)) for page in pages):
+            writing = asyncio.ensure_future(self._threads.transaction(work))
+            try:
+                kept = await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                await asyncio.gather(writing, return_exceptions=True)
+                raise
         aftermath.of_decisions(self._wiring.hooks, made)
         self._told()
-        return ours
+        ours = {page.walk.event.id for page in kept}
+        return [page.walk.event for page in pages if page.walk.event.id not in ours]
+
+    def say_lost(self, event: Event) -> None:
+        about = telemetry.about(event)
+        log.warning("the lease of event %s was lost; another process has it", event.id, extra=about)
 
     # ── Failing ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -215,4 +222,6 @@ class Walking:
         await self._threads.transaction(lambda conn: walks.postpone(conn, walk, seconds, failed=failed))
 
     async def _give_up(self, walk: Walk, why: str) -> None:
+        about = telemetry.about(walk.event)
+        log.error("nobody else is told of %s (%s): %s", walk.event.id, walk.event.type, why, extra=about)
         await self._threads.transaction(lambda conn: walks.give_up(conn, walk, why))

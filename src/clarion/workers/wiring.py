@@ -7,6 +7,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
@@ -51,7 +52,7 @@ class Limits:
     poll: timedelta = timedelta(milliseconds=100)
     page: int = 3000  # recipients decided on in one transaction
     walks: int = 100  # events in hand at once
-    batch: int = 100  # deliveries claimed at once
+    batch: int = 200  # deliveries claimed at once
     concurrency: int = 50  # sends at once, per channel
     settle_within: timedelta = timedelta(milliseconds=50)
     grace: timedelta = timedelta(seconds=10)  # for running sends, when told to stop
@@ -93,10 +94,14 @@ class Threads:
 
     async def transaction(self, work: Callable[[Connection], Result]) -> Result:
         """`work` in one transaction of its own."""
-        return await self._in_transactions(lambda: self._database.run(work))
+        return await self._transactions.run(lambda: self._database.run(work))
 
     async def reading(self, work: Callable[[Connection], Result]) -> Result:
-        return await self._in_transactions(lambda: self._database.read(work))
+        return await self._transactions.run(lambda: self._database.read(work))
+
+    async def looking_up(self, work: Callable[[Connection], Result]) -> Result:
+        """As `reading`, each statement for itself."""
+        return await self._transactions.run(lambda: self._database.look_up(work))
 
     async def application(self, lane: str, work: Callable[[], Result]) -> Result:
         """Code of the application's, a few calls at once in each `lane`. Raises `ApplicationFailed`."""
@@ -106,9 +111,6 @@ class Threads:
                     return await _in_own_thread(work)
             except TimeoutError:
                 raise ApplicationFailed(f"took longer than {self._patience:.3g} s") from None
-
-    async def _in_transactions(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.wrap_future(self._transactions.submit(work))
 
     async def close(self, *, within: float) -> None:
         """Wait for what is being written, and for hooks; beyond so many seconds they are left behind."""
@@ -141,5 +143,6 @@ async def _in_own_thread(work: Callable[[], Result]) -> Result:
         with suppress(RuntimeError):  # the loop has ended without us
             loop.call_soon_threadsafe(hand_in, result, failed)
 
-    threading.Thread(target=run, name="clarion-app", daemon=True).start()
+    here = copy_context()  # what is logged there is about the same, and spans begun there are part of ours
+    threading.Thread(target=here.run, args=(run,), name="clarion-app", daemon=True).start()
     return await ended

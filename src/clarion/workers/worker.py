@@ -11,6 +11,7 @@ from clarion.errors import said
 from clarion.workers.fanout import FanOut
 from clarion.workers.grace import Grace
 from clarion.workers.loop import Bell, keep
+from clarion.workers.numbering import Numbering
 from clarion.workers.pruning import Pruning
 from clarion.workers.replanning import Replanning
 from clarion.workers.sender import Sender
@@ -56,27 +57,29 @@ class Worker:
 
     async def _run(self, threads: Threads) -> None:
         sending = {name: Bell() for name in self._wiring.channels}
-        walking, keeping_up, again, removing = Bell(), Bell(), Bell(), Bell()
+        walking, keeping_up, again, removing, numbering = Bell(), Bell(), Bell(), Bell(), Bell()
         senders = {
             name: Sender(self._wiring, threads, channel, sending[name], freed=again.ring)
             for name, channel in self._wiring.channels.items()
         }
-        self._bells = [walking, keeping_up, again, removing, *sending.values()]
+        self._bells = [walking, keeping_up, again, removing, numbering, *sending.values()]
         if self._stopped:
             return
 
         def told() -> None:
-            for bell in sending.values():
+            for bell in (numbering, *sending.values()):
                 bell.ring()
 
         fan_out = FanOut(self._wiring, threads, told=told)
         upkeep = Upkeep(self._wiring, threads, keeping_up)
         pruning = Pruning(self._wiring, threads)
+        numbers = Numbering(threads, rest=self._wiring.limits.poll.total_seconds())
         replanning = Replanning(self._wiring, threads, again, told=told)
         polls = [
             keep(fan_out.poll, walking),
             keep(upkeep.poll, keeping_up),
             keep(pruning.poll, removing),
+            keep(numbers.poll, numbering),
             keep(replanning.poll, again),
             *(keep(sender.poll, sending[name]) for name, sender in senders.items()),
         ]

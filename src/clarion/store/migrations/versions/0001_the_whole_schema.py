@@ -89,10 +89,12 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         "clarion_api_keys",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
         sa.Column("prefix", sa.Text(), nullable=False),
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("scopes", Json(), nullable=False),
         sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=True),
         sa.Column("expires_at", Instant(), nullable=True),
         sa.Column("revoked_at", Instant(), nullable=True),
         sa.Column("last_used_at", Instant(), nullable=True),
@@ -101,39 +103,17 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
     op.create_index("ix_clarion_api_keys_hash", "clarion_api_keys", ["hash"], unique=True)
     op.create_table(
         "clarion_changes",
+        sa.Column("n", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("tenant", sa.Text(), nullable=False),
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("n", sa.BigInteger(), nullable=True),
         sa.Column("at", Instant(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=True),
-        sa.Column("row_id", sa.Uuid(), nullable=False),
+        sa.Column("row_id", sa.Uuid(), nullable=True),
         sa.Column("body", Json(), nullable=True),
-        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_changes")),
+        sa.PrimaryKeyConstraint("n", name=op.f("pk_clarion_changes")),
     )
     op.create_index(
-        "ix_clarion_changes_number",
-        "clarion_changes",
-        ["n"],
-        unique=True,
-        postgresql_where=sa.text("n IS NOT NULL"),
-        sqlite_where=sa.text("n IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_clarion_changes_recipient",
-        "clarion_changes",
-        ["tenant", "recipient", "n"],
-        unique=False,
-        postgresql_where=sa.text("n IS NOT NULL"),
-        sqlite_where=sa.text("n IS NOT NULL"),
-    )
-    op.create_index(
-        "ix_clarion_changes_unnumbered",
-        "clarion_changes",
-        ["id"],
-        unique=False,
-        postgresql_where=sa.text("n IS NULL"),
-        sqlite_where=sa.text("n IS NULL"),
+        "ix_clarion_changes_recipient", "clarion_changes", ["tenant", "recipient", "n"], unique=False
     )
     op.create_table(
         "clarion_conditions",
@@ -271,6 +251,7 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("expires_at", Instant(), nullable=True),
         sa.Column("correlation_id", sa.Text(), nullable=False),
         sa.Column("body_hash", sa.Text(), nullable=False),
+        sa.Column("trace_context", Json(), nullable=True),
         sa.Column("due_at", Instant(), nullable=True),
         sa.Column("lease_until", Instant(), nullable=True),
         sa.Column("walks", sa.Integer(), server_default=sa.text("0"), nullable=False),
@@ -345,6 +326,8 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("event_id", sa.Uuid(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("thread", sa.Text(), nullable=True),
+        sa.Column("place", sa.Uuid(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("severity", sa.SmallInteger(), nullable=False),
         sa.Column("question", sa.Integer(), nullable=False),
@@ -358,6 +341,7 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("done_at", Instant(), nullable=True),
         sa.Column("saved_at", Instant(), nullable=True),
         sa.Column("snoozed_until", Instant(), nullable=True),
+        sa.Column("deleted_at", Instant(), nullable=True),
         sa.Column("resolved_at", Instant(), nullable=True),
         sa.Column("withdrawn_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_notifications")),
@@ -385,20 +369,60 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sqlite_where=sa.text("gates <> 0"),
     )
     op.create_index(
+        "ix_clarion_notifications_done",
+        "clarion_notifications",
+        ["tenant", "recipient", "place"],
+        unique=False,
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"),
+    )
+    op.create_index(
         "ix_clarion_notifications_inbox",
         "clarion_notifications",
-        ["tenant", "recipient", "id"],
+        ["tenant", "recipient", "place"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL"),
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL"),
+    )
+    op.create_index(
+        "ix_clarion_notifications_returning",
+        "clarion_notifications",
+        ["snoozed_until"],
+        unique=False,
+        postgresql_where=sa.text("snoozed_until IS NOT NULL"),
+        sqlite_where=sa.text("snoozed_until IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_notifications_saved",
+        "clarion_notifications",
+        ["tenant", "recipient", "place"],
+        unique=False,
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND saved_at IS NOT NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND saved_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_notifications_snoozed",
+        "clarion_notifications",
+        ["tenant", "recipient", "place"],
+        unique=False,
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND snoozed_until IS NOT NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND snoozed_until IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_clarion_notifications_thread",
+        "clarion_notifications",
+        ["tenant", "recipient", "thread", "place"],
+        unique=False,
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND thread IS NOT NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND thread IS NOT NULL"),
     )
     op.create_index(
         "ix_clarion_notifications_unread",
         "clarion_notifications",
-        ["tenant", "recipient"],
+        ["tenant", "recipient", "place", "seen_at"],
         unique=False,
-        postgresql_where=sa.text("visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"),
-        sqlite_where=sa.text("visible AND read_at IS NULL AND done_at IS NULL AND withdrawn_at IS NULL"),
+        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND read_at IS NULL"),
+        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND read_at IS NULL"),
     )
     op.create_table(
         "clarion_outcomes",
@@ -682,3 +706,28 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         postgresql_where=sa.text("subject IS NOT NULL"),
         sqlite_where=sa.text("subject IS NOT NULL"),
     )
+    op.create_table(
+        "clarion_unnumbered_changes",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("row_id", sa.Uuid(), nullable=True),
+        sa.Column("body", Json(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clarion_unnumbered_changes")),
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": 0.02,
+            "autovacuum_vacuum_threshold": 1000,
+            "autovacuum_vacuum_cost_delay": 0,
+        },
+    )
+    feed = op.create_table(
+        "clarion_feed",
+        sa.Column("one", sa.SmallInteger(), autoincrement=False, nullable=False),
+        sa.Column("newest", sa.BigInteger(), nullable=False),
+        sa.Column("removed", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("one = 1", name=op.f("ck_clarion_feed_one_row")),
+        sa.PrimaryKeyConstraint("one", name=op.f("pk_clarion_feed")),
+    )
+    op.bulk_insert(feed, [{"one": 1, "newest": 0, "removed": 0}])

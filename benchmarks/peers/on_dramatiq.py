@@ -1,0 +1,24 @@
+"""Dramatiq on RabbitMQ: publishing is confirmed; messages are persistent and acknowledged late by default."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import dramatiq
+from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
+from benchmarks.peers.ticks import tick
+
+dramatiq.set_broker(RabbitmqBroker(url=os.environ["PEERS_URL"], confirm_delivery=True))
+
+
+@dramatiq.actor
+def nothing(number: int) -> None:
+    tick()
+
+
+if __name__ == "__main__":
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(nothing.send, range(int(sys.argv[1]))))

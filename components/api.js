@@ -1,0 +1,89 @@
+// The recipient's HTTP API: a fresh token after a 401, a deadline, and problems that say what was wrong.
+
+const DEADLINE = 15_000;
+
+/** What the server, or the way to it, had to say. `status` 0: it was not reached. `wait`: milliseconds it asked for. */
+export class Problem extends Error {
+  constructor(message, status = 0, wait = 0) {
+    super(message);
+    this.name = 'Problem';
+    this.status = status;
+    this.wait = wait;
+  }
+
+  get offline() {
+    return this.status === 0;
+  }
+}
+
+export class Api {
+  constructor(base, token) {
+    this.base = base;
+    this.token = token;
+  }
+
+  get(path, query) {
+    return this.#json('GET', path + (query ? `?${new URLSearchParams(query)}` : ''));
+  }
+
+  send(method, path, body) {
+    return this.#json(method, path, body);
+  }
+
+  async #json(method, path, body) {
+    const answer = await this.open(method, path, { body, signal: AbortSignal.timeout(DEADLINE) });
+    return answer.status === 204 ? null : answer.json();
+  }
+
+  /** The raw answer, once it is a good one. */
+  async open(method, path, { body, signal, accept = 'application/json' } = {}, again = true) {
+    let token;
+    try {
+      token = await this.token.get();
+    } catch (error) {
+      throw new Problem(`no token: ${error.message}`, error.status ?? (error instanceof TypeError && !navigator.onLine ? 0 : 401));
+    }
+    const headers = { Authorization: `Bearer ${token}`, Accept: accept };
+    if (body) headers['Content-Type'] = 'application/json';
+    let answer;
+    try {
+      answer = await fetch(this.base + path, { method, headers, body: body && JSON.stringify(body), signal, cache: 'no-store' });
+    } catch (error) {
+      throw new Problem(`${this.base} was not reached: ${error.message}`);
+    }
+    if (answer.ok) return answer;
+    if (answer.status === 401 && again) {
+      await this.token.renew(token).catch(() => {});
+      return this.open(method, path, { body, signal, accept }, false);
+    }
+    const said = await answer.json().catch(() => ({}));
+    const wait = (Number(answer.headers.get('Retry-After')) || 0) * 1000;
+    throw new Problem(said.detail ?? said.title ?? `${path.split('?')[0]} answered ${answer.status}`, answer.status, wait);
+  }
+}
+
+/** How long to wait before the next try. Nobody looks at a hidden page: it may wait longer. */
+export function backoff(tries, error) {
+  const most = document.hidden ? 60_000 : 3_500;
+  return Math.max(error?.wait ?? 0, Math.min(most, 150 * 2 ** tries) * (0.6 + Math.random() * 0.4));
+}
+
+/** Hears `now` when somebody does not want to wait for the next try. */
+export const wake = new EventTarget();
+
+/** Waits; ends at once when the network comes back, when the page is looked at again, or when `signal` says so. */
+export function pause(milliseconds, signal) {
+  return new Promise((done) => {
+    const end = new AbortController();
+    const over = () => {
+      clearTimeout(timer);
+      end.abort();
+      done();
+    };
+    const timer = setTimeout(over, milliseconds);
+    wake.addEventListener('now', over, { signal: end.signal });
+    addEventListener('online', over, { signal: end.signal });
+    document.addEventListener('visibilitychange', () => document.hidden || over(), { signal: end.signal });
+    signal?.addEventListener('abort', over, { signal: end.signal });
+  });
+}

@@ -1,0 +1,49 @@
+// A menu at a button: a popover with one Tab stop, which gives the focus back.
+import { h } from './kit.js';
+
+/** Puts a popover below its button, or above where there is no room. */
+export function place(popover, button) {
+  const at = button.getBoundingClientRect();
+  const { offsetWidth: width, offsetHeight: height } = popover;
+  const top = at.bottom + height + 8 > innerHeight ? Math.max(8, at.top - height - 4) : at.bottom + 4;
+  const left = getComputedStyle(button).direction === 'rtl' ? at.left : at.right - width;
+  popover.style.setProperty('top', `${top}px`);
+  popover.style.setProperty('left', `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`);
+}
+
+/** Opens it. Entries: `{ text, detail, run }`, or an element. `back()` takes the focus when it closes by key. */
+export function openMenu(root, button, label, entries, back = () => button.focus()) {
+  const items = entries.filter(Boolean).map((entry) => entry instanceof Node ? entry : h('button', {
+    class: 'item', role: 'menuitem', type: 'button', tabindex: -1,
+    onclick: () => {
+      menu.hidePopover();
+      back();
+      entry.run();
+    },
+  }, h('span', null, entry.text), entry.detail && h('span', { class: 'faint' }, entry.detail)));
+  const menu = h('div', { class: 'menu', part: 'menu', role: 'menu', popover: 'auto', 'aria-label': label, onkeydown, ontoggle }, items);
+  root.append(menu);
+  menu.showPopover({ source: button });
+  place(menu, button);
+  items[0].focus();
+  return menu;
+
+  function onkeydown(event) {
+    const buttons = items.filter((item) => item.role === 'menuitem');
+    const here = buttons.indexOf(event.target);
+    const to = { ArrowDown: here + 1, ArrowUp: here - 1 + (here < 0), Home: 0, End: -1 }[event.key];
+    event.stopPropagation();
+    if (event.key === 'Tab' && here >= 0) menu.hidePopover();
+    else if (to !== undefined && here >= 0) buttons.at(to % buttons.length).focus();
+    else return;
+    event.preventDefault();
+    if (event.key === 'Tab') back();
+  }
+
+  function ontoggle({ newState }) {
+    if (newState === 'open') return;
+    const lost = menu.contains(menu.getRootNode().activeElement) || document.activeElement === document.body;
+    menu.remove();
+    if (lost) back();
+  }
+}

@@ -1,0 +1,2 @@
+export { use } from './kit.js';
+export class View {}

@@ -1,0 +1,121 @@
+// The rows on the page: kept by key, one Tab stop, the arrows and letters that move and act.
+import { h } from './kit.js';
+import { Row } from './row.js';
+
+const LETTERS = { j: 'next', k: 'previous', e: 'done', s: 'save', h: 'snooze', I: 'read', U: 'unread', m: 'mute', w: 'why', o: 'toggle', z: 'undo' };
+const KEYS = { ArrowDown: 'next', ArrowUp: 'previous', Home: 'first', End: 'last', Enter: 'open', ' ': 'open' };
+
+export class Rows {
+  #view;
+  #rows = new Map();
+  #order = [];
+  #current = null;
+  /** Set by what the reader does: only then may the focus move on when a row goes. */
+  acted = false;
+
+  constructor(view) {
+    this.#view = view;
+    this.element = h('div', {
+      role: 'grid', class: 'rows',
+      onkeydown: (event) => this.#key(event),
+      onfocusin: (event) => this.#settle(event.target.closest('.row')),
+      onfocusout: () => queueMicrotask(() => this.focused || view.changed()),
+    });
+  }
+
+  get focused() {
+    const at = this.element.getRootNode().activeElement;
+    return this.element.contains(at) ? (at.closest('.row')?.row ?? null) : null;
+  }
+
+  get size() {
+    return this.#order.length;
+  }
+
+  get shown() {
+    return this.#order;
+  }
+
+  /** The key of the row that must stay although it belongs here no longer. */
+  get kept() {
+    return this.acted ? null : this.focused?.row.key;
+  }
+
+  draw(rows, words) {
+    const before = this.focused;
+    const index = before ? this.#order.findIndex((row) => row.key === before.row.key) : -1;
+    const kept = new Set(rows.map(({ key }) => key));
+    for (const [key, { element }] of this.#rows) {
+      if (kept.has(key)) continue;
+      element.remove();
+      this.#rows.delete(key);
+    }
+    let at = this.element.firstChild;
+    for (const row of rows) {
+      let drawn = this.#rows.get(row.key);
+      if (!drawn) this.#rows.set(row.key, (drawn = new Row(this.#view)));
+      drawn.write(row, words);
+      if (drawn.element === at) at = at.nextSibling;
+      else this.element.insertBefore(drawn.element, at);
+    }
+    this.#order = rows;
+    if (!kept.has(this.#current)) this.#current = rows[Math.min(Math.max(index, 0), rows.length - 1)]?.key ?? null;
+    for (const [key, { element }] of this.#rows) element.tabIndex = key === this.#current ? 0 : -1;
+    if (before && !kept.has(before.row.key)) this.#rows.get(this.#current)?.element.focus();
+    this.acted = false;
+    return !before || kept.has(before.row.key) || rows.length > 0;
+  }
+
+  tick(words) {
+    for (const row of this.#rows.values()) row.tick(words);
+  }
+
+  focus(key = this.#current) {
+    this.#rows.get(key)?.element.focus();
+  }
+
+  focusFirst() {
+    if (this.#order.length) this.focus(this.#order[0].key);
+  }
+
+  #settle(element) {
+    if (!element || element.row.row.key === this.#current) return;
+    const before = this.#rows.get(this.#current);
+    if (before) before.element.tabIndex = -1;
+    this.#current = element.row.row.key;
+    element.tabIndex = 0;
+  }
+
+  #key(event) {
+    const row = this.focused;
+    if (!row || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const inside = event.target !== row.element;
+    if (inside && (event.key === 'Enter' || event.key === ' ')) return;
+    const letters = this.#view.letters ? LETTERS : {};
+    const name = KEYS[event.key] ?? letters[event.key] ?? this.#along(event.key, row);
+    if (!name) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (name === 'in' || name === 'out') return this.#within(row, name === 'in' ? 1 : -1);
+    if (name === 'back') return row.element.focus();
+    const to = { next: 1, previous: -1, first: -Infinity, last: Infinity }[name];
+    if (!to) return this.#view.command(name, row, event);
+    const index = this.#order.findIndex(({ key }) => key === row.row.key);
+    const { key } = this.#order[Math.min(Math.max(index + to, 0), this.#order.length - 1)];
+    this.focus(key);
+    this.#rows.get(key).element.scrollIntoView({ block: 'nearest' });
+  }
+
+  #along(key, row) {
+    const rtl = getComputedStyle(row.element).direction === 'rtl';
+    if (key === 'ArrowRight') return rtl ? 'out' : 'in';
+    if (key === 'ArrowLeft') return rtl ? 'in' : 'out';
+    return key === 'Escape' && row.element !== row.element.getRootNode().activeElement ? 'back' : null;
+  }
+
+  #within(row, by) {
+    const stops = [row.element, ...row.stops];
+    const to = stops.indexOf(row.element.getRootNode().activeElement) + by;
+    stops[Math.min(Math.max(to, 0), stops.length - 1)].focus();
+  }
+}

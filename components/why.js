@@ -1,0 +1,38 @@
+// "Why am I getting this?": the sentence, the channels, and the one change that stops it.
+import { h } from './kit.js';
+
+export async function why(view, row, api) {
+  const { item } = row.row;
+  const { why: place } = row;
+  if (!place.hidden) {
+    place.hidden = true;
+    return;
+  }
+  place.replaceChildren(view.t('loading'));
+  place.hidden = false;
+  try {
+    show(await api.get(`/v1/inbox/${item.id}/why`));
+  } catch (error) {
+    place.hidden = true;
+    view.failed('failed_why', error, item);
+  }
+
+  function show(said) {
+    const channels = said.channels.map(({ channel, told, sentence }) => h('li', { class: told ? 'told' : '' }, h('b', null, channel), ` ${sentence}`));
+    const stop = h('button', { type: 'button', class: 'plain', tabindex: -1, onclick: stopIt }, said.stop ? said.stop_sentence : '');
+    place.replaceChildren(h('p', null, said.sentence), h('ul', null, channels), said.stop ? stop : h('p', { class: 'faint' }, said.stop_sentence));
+    view.announce(said.sentence);
+    if (said.stop && row.element.contains(row.element.getRootNode().activeElement)) stop.focus();
+  }
+
+  async function stopIt() {
+    try {
+      await api.send('POST', `/v1/inbox/${item.id}/stop`);
+      row.element.focus();
+      place.replaceChildren(h('p', { class: 'good' }, view.t('stopped')));
+      view.announce(view.t('stopped'));
+    } catch (error) {
+      view.failed('failed_stop', error, item);
+    }
+  }
+}

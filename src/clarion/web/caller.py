@@ -1,0 +1,27 @@
+"""Who asks: what everything else goes by. Found in one place (`door`), and needed by every route (`need`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+Kind = Literal["key", "recipient", "operator"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Somebody of one tenant: a program with a key, a recipient with a token, or an operator who signed in.
+
+    `recipient`: whom a recipient's token is of. `name`: how the history calls them.
+    """
+
+    kind: Kind
+    tenant: str
+    name: str
+    scopes: frozenset[str] = frozenset()
+    recipient: str | None = None
+    key: UUID | None = None
+
+    def may(self, scope: str) -> bool:
+        return scope in self.scopes

@@ -1,0 +1,47 @@
+"""What the routes work with, made once for an application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, cast
+
+from starlette.requests import HTTPConnection
+
+from clarion.app import Clarion
+from clarion.web.committer import Committer
+from clarion.web.door import Door
+from clarion.web.keyring import Keyring
+from clarion.web.sessions import Sessions
+from clarion.web.settings import Settings
+from clarion.web.tokens import Tokens
+from clarion.web.transactions import Transactions
+from clarion.workers.exposition import Gauges
+
+Result = TypeVar("Result")
+
+
+class Service:
+    """The parts of one application. Nothing runs before the first request."""
+
+    def __init__(self, clarion: Clarion, settings: Settings) -> None:
+        self.clarion, self.settings = clarion, settings
+        self._transactions = Transactions(settings.patience)
+        self.keyring = Keyring(clarion.keys, self._transactions)
+        self.sessions = Sessions(self.keyring, settings)
+        tokens = None if settings.tokens is None else Tokens(settings.tokens, self._transactions)
+        self.door = Door(self.keyring, self.sessions, tokens, settings)
+        self.committer = Committer(clarion.database, settings.patience)
+        self.gauges = Gauges(clarion.database, clarion.channels)
+
+    async def run(self, work: Callable[[], Result]) -> Result:
+        """`work`, which waits for the database, in a thread."""
+        return await self._transactions.run(work)
+
+    async def close(self) -> None:
+        """Once all that runs has ended."""
+        await self.committer.close()
+        await self._transactions.close()
+
+
+def service_of(request: HTTPConnection) -> Service:
+    return cast(Service, request.app.state.service)

@@ -1,0 +1,115 @@
+"""The HTTP service as a process, alone or with a worker beside it in the same event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import uvicorn
+
+from clarion.app import Clarion
+from clarion.errors import ConfigError, said
+from clarion.web.app import create_app
+from clarion.web.settings import Settings
+from clarion.workers import process
+from clarion.workers.process import Running
+
+log = logging.getLogger(__name__)
+
+BACKLOG = 2048  # connections that wait to be taken
+_HEADERS_MOST = 16 * 1024  # bytes of a request's head
+
+
+class _Server(uvicorn.Server):
+    """Signals are heard by `process`, which stops the worker, too."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Service:
+    """An HTTP server, and a worker if there is one: they start, run and stop together."""
+
+    def __init__(self, clarion: Clarion, settings: Settings, listening: socket.socket, worker: Running | None) -> None:
+        self._worker, self._listening = worker, listening
+        self._server = _Server(
+            uvicorn.Config(
+                create_app(clarion, settings),
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                h11_max_incomplete_event_size=_HEADERS_MOST,
+                timeout_graceful_shutdown=int(clarion.grace.total_seconds()),
+            )
+        )
+
+    def stop(self) -> None:
+        """Take no more requests; `run` returns once those in hand are answered, and the worker has ended."""
+        self._server.should_exit = True
+        if self._worker is not None:
+            self._worker.stop()
+
+    def stop_now(self) -> None:
+        self._server.force_exit = True
+        self.stop()
+        if self._worker is not None:
+            self._worker.stop_now()
+
+    async def run(self) -> None:
+        """Until `stop`; where one of the two ends by itself, the other is stopped, and what it said is raised."""
+        parts = [asyncio.ensure_future(self._server.serve(sockets=[self._listening]))]
+        if self._worker is not None:
+            parts.append(asyncio.ensure_future(self._worker.run()))
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self.stop()
+            await asyncio.wait(parts)
+        for part in parts:
+            part.result()
+
+
+def serve(clarion: Clarion, settings: Settings, *, host: str, port: int, works: bool = True) -> None:
+    """Start, and answer until SIGTERM or SIGINT; a second one cuts off what runs. The whole of a process.
+
+    `works`: be a worker, too. Raises `ConfigError` where the address cannot be had.
+    """
+    with closing(_bound(host, port)) as listening:
+        worker = clarion.worker() if works else None
+        service = Service(clarion, settings, listening, worker)
+
+        def start() -> None:
+            clarion.start()
+            log.info("listening on %s", _url(listening))
+
+        process.run(service, start, grace=clarion.grace)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    """Bound here, so that what cannot be is one sentence; a free port is chosen for port 0."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+    except (OSError, OverflowError) as error:
+        raise ConfigError(f"cannot listen on {host!r}, port {port}: {said(error)}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(BACKLOG)
+    except OSError as error:
+        listening.close()
+        raise ConfigError(f"cannot listen on {host!r}, port {port}: {said(error)}; choose another") from error
+    listening.set_inheritable(True)
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,137 @@
+"""Operators' sessions in a browser: a signed cookie, bound to the key with which they began, and safe from forged requests.
+
+The cookie holds who and until when, and a signature; nothing is stored. It ends with its time, or with its key. What changes
+anything needs the session's CSRF token in a header, which another site's page can neither read nor send.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from clarion import clock
+from clarion.api_key import ApiKey
+from clarion.web.caller import Caller
+from clarion.web.keyring import Keyring
+from clarion.web.problem import Problem
+from clarion.web.settings import Settings
+
+COOKIE = "clarion_session"
+CSRF_HEADER = "clarion-csrf"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LONGEST = 1024  # characters of a cookie
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An operator who signed in. `csrf` is to be sent with whatever changes something."""
+
+    tenant: str
+    key: UUID
+    ends: datetime
+    csrf: str
+
+
+class Sessions:
+    """Begins sessions and finds them again."""
+
+    def __init__(self, keyring: Keyring, settings: Settings) -> None:
+        self._keyring = keyring
+        self._lasts = settings.session_lasts
+        self._secret = (settings.session_secret or secrets.token_urlsafe(32)).encode()
+
+    def begin(self, key: ApiKey, request: HTTPConnection, response: Response) -> Session:
+        """Sign in with a key, which has the scope `operate`: the cookie is set on the response."""
+        ends = min(clock.now() + self._lasts, key.expires_at or datetime.max.replace(tzinfo=UTC))
+        said = json.dumps([key.tenant, str(key.id), int(ends.timestamp()), secrets.token_urlsafe(12)])
+        body = base64.urlsafe_b64encode(said.encode()).rstrip(b"=").decode()
+        cookie = f"{body}.{self._signed('session', body)}"
+        response.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=max(0, int((ends - clock.now()).total_seconds())),
+            path="/",
+            secure=not _is_loopback(request.url.hostname),
+            httponly=True,
+            samesite="strict",
+        )
+        return self._read(cookie)
+
+    def end(self, request: HTTPConnection, response: Response) -> None:
+        response.delete_cookie(
+            COOKIE, path="/", secure=not _is_loopback(request.url.hostname), httponly=True, samesite="strict"
+        )
+
+    def of(self, request: HTTPConnection) -> Session:
+        """The session of this request's cookie. Raises a `Problem` 401."""
+        return self._read(request.cookies.get(COOKIE, ""))
+
+    async def caller(self, request: HTTPConnection) -> Caller:
+        """The operator. Raises a `Problem`: 401 where there is no such session, 403 for what may be forged."""
+        session = self.of(request)
+        if request.scope.get("method", "GET") not in _SAFE:
+            _check_origin(request)
+            if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), session.csrf.encode()):
+                raise Problem("csrf", "send the session's csrf token, as GET /v1/session tells it, in Clarion-CSRF")
+        key = await self._keyring.of_id(session.tenant, session.key)
+        if key is None or "operate" not in key.scopes:
+            raise _over("the key with which this session began has expired or was revoked")
+        return Caller(
+            kind="operator",
+            tenant=key.tenant,
+            name=f"operator {key.name}",
+            scopes=frozenset(key.scopes),
+            key=key.id,
+        )
+
+    def _read(self, cookie: str) -> Session:
+        body, _, signature = cookie.partition(".")
+        if len(cookie) > _LONGEST or not hmac.compare_digest(
+            signature.encode(), self._signed("session", body).encode()
+        ):
+            raise _over("this session is not known here")
+        try:
+            tenant, key, ends, _ = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        except (ValueError, binascii.Error):  # it is signed: by a version that wrote otherwise
+            raise _over("this session is not known here") from None
+        at = datetime.fromtimestamp(ends, UTC)
+        if at <= clock.now():
+            raise _over("this session is over")
+        return Session(tenant, UUID(key), at, self._signed("csrf", body))
+
+    def _signed(self, what: str, body: str) -> str:
+        digest = hmac.digest(self._secret, f"{what}:{body}".encode(), hashlib.sha256)
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _check_origin(request: HTTPConnection) -> None:
+    """A browser says where the page is from that asks: it must be from here."""
+    origin = request.headers.get("origin")
+    elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    if elsewhere or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Problem("csrf", f"a page of {origin or 'another site'} asks in the name of a session; that is refused")
+
+
+def _over(why: str) -> Problem:
+    return Problem("unauthenticated", f"{why}; sign in again", headers={"WWW-Authenticate": 'Bearer realm="clarion"'})
+
+
+def _is_loopback(host: str | None) -> bool:
+    if host is None or host == "localhost":
+        return host is not None
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
