@@ -41,7 +41,7 @@ storm: $(VENV)/.dev ## Kill workers, databases and mail servers, and count what 
 
 lock: | $(BIN)/python ## Write requirements/*.txt from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	@test -x "$(UV)" || command -v "$(UV)" > /dev/null || $(PIP) install --quiet uv
-	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra demo --extra metrics --group test --group lint \
+	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra demo --extra metrics --extra serve --group test --group lint \
 		--output-file requirements/dev.txt
 	$(COMPILE) pyproject.toml requirements/build.in --extra demo --constraint requirements/dev.txt \
 		--output-file requirements/demo.txt

@@ -84,7 +84,8 @@ class Opened:
     def maintain(self, statement: str) -> None:
         """VACUUM and the like, outside any transaction."""
         with self.raw() as conn:
-            conn.autocommit = True
+            if self.postgresql:  # the other one always commits each statement
+                conn.autocommit = True
             conn.execute(statement)
 
     def wal_position(self) -> int:

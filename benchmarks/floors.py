@@ -124,7 +124,7 @@ def again(floor: Floor, event: Event, page: int) -> float:
     lite = not floor.on.postgresql
     if not lite:  # of tables that were never analysed it would look up each row in all of the others
         floor.conn.execute("SET enable_nestloop = off")
-    written = [_rows_of(floor, table, event) for table in (s.notifications, s.deliveries, s.queue, s.slots)]
+    written = [_rows_of(floor, table, event) for table in _WRITTEN]
     if not lite:
         floor.conn.commit()
     minted: dict[Any, Any] = {}
@@ -135,7 +135,7 @@ def again(floor: Floor, event: Event, page: int) -> float:
         return minted[old]
 
     for _, names, rows in written:
-        for name in {"id", "notification_id", "delivery_id", "event_id", "holder"} & set(names):
+        for name in _MINTED & set(names):
             at = names.index(name)
             for row in rows:
                 row[at] = mint(row[at])
@@ -148,6 +148,10 @@ def again(floor: Floor, event: Event, page: int) -> float:
     return time.perf_counter() - begun
 
 
+_WRITTEN = (s.notifications, s.deliveries, s.queue, s.slots, s.unnumbered_changes)
+_MINTED = {"id", "place", "notification_id", "delivery_id", "event_id", "holder", "row_id"}
+
+
 def _rows_of(floor: Floor, table: sa.Table, event: Event) -> tuple[sa.Table, list[str], list[list[Any]]]:
     """The rows of this event in one of the tables that fan-out writes."""
     n, d = s.notifications, s.deliveries
@@ -157,9 +161,11 @@ def _rows_of(floor: Floor, table: sa.Table, event: Event) -> tuple[sa.Table, lis
         d: d.c.notification_id.in_(ours),
         s.queue: s.queue.c.delivery_id.in_(sa.select(d.c.id).where(d.c.notification_id.in_(ours))),
         s.slots: s.slots.c.holder.in_(ours),
+        s.unnumbered_changes: s.unnumbered_changes.c.row_id.in_(ours),
     }[table]
-    statement = sa.select(*table.c).where(of_event).order_by(*table.primary_key.columns)
+    columns = [column for column in table.c if column is not s.unnumbered_changes.c.id]
+    statement = sa.select(*columns).where(of_event).order_by(*table.primary_key.columns)
     dialect = floor.on.database.engine
     sql = statement.compile(dialect, compile_kwargs={"literal_binds": True})
     found = floor.conn.execute(str(sql)).fetchall()
-    return table, [column.name for column in table.c], [list(row) for row in found]
+    return table, [column.name for column in columns], [list(row) for row in found]

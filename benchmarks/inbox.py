@@ -57,8 +57,8 @@ def items(on: Opened, number: int, unread: int) -> None:
 
 
 def reads(bench: Bench, state: str) -> None:
-    def page(conn: Connection, view: View = "inbox", **filter: Any) -> object:
-        query = Query(tenant=T, recipient=BOB, view=view, filter=Filter(**filter))
+    def page(conn: Connection, view: View = "inbox", **wanted: Any) -> object:
+        query = Query(tenant=T, recipient=BOB, view=view, filter=Filter(**wanted))
         found = inbox.find(conn, query, before=FIRST, most=50)
         return inbox.read(conn, T, [row.id for row in found.rows])
 
@@ -88,7 +88,9 @@ def reads(bench: Bench, state: str) -> None:
 
 def marks(bench: Bench) -> None:
     query = Query(tenant=T, recipient=BOB, view="inbox")
-    ids: list[UUID] = [row.id for row in bench.read(lambda c: inbox.find(c, query, before=FIRST, most=1000)).rows]
+    ids: list[UUID] = [
+        row.id for row in bench.read(lambda c: inbox.find(c, query, before=FIRST, most=1000)).rows
+    ]
 
     def both(of: list[UUID], there: Mark, back: Mark) -> Callable[[], None]:
         def run() -> None:
@@ -99,7 +101,7 @@ def marks(bench: Bench) -> None:
 
     for number, repeats in ((1, 60), (1000, 8)):
         taken = [one / 2 for one in times(both(ids[:number], "done", "undone"), repeats, warm=3)]
-        plans = bench.plans.of("mark", lambda conn: marking.mark(conn, T, BOB, ids[:number], "done"))
+        plans = bench.plans.of("mark", lambda conn, of=ids[:number]: marking.mark(conn, T, BOB, of, "done"))
         bench.add(f"mark {number:,} done, or undone", taken, **plans)
 
 
@@ -122,7 +124,9 @@ def numbers(bench: Bench, count: int) -> None:
         begun = time.perf_counter()
         bench.run(changes.number)
         found = bench.read(
-            lambda conn, after=after: changes.read(conn, changes.Chosen(tenant=T, recipient=BOB), after=after, most=10)  # type: ignore[misc]
+            lambda conn, after=after: changes.read(
+                conn, changes.Chosen(tenant=T, recipient=BOB), after=after, most=10
+            )  # type: ignore[misc]
         )
         taken.append((time.perf_counter() - begun) * 1000)
         assert len(found.rows) == 1

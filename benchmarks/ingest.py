@@ -23,7 +23,6 @@ from concurrent.futures import Future
 from typing import Any
 
 import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -119,7 +118,9 @@ class Floor:
 
         conn = psycopg.connect(self._url.replace("+psycopg", ""))
         insert = "INSERT INTO floor SELECT * FROM unnest(%s::text[], %s::text[])"
-        return (lambda rows: conn.execute(insert, [list(column) for column in zip(*rows, strict=True)])), conn.commit
+        return (
+            lambda rows: conn.execute(insert, [list(column) for column in zip(*rows, strict=True)])
+        ), conn.commit
 
 
 def bare(url: str) -> Any:
@@ -128,7 +129,15 @@ def bare(url: str) -> Any:
 
 def serve(what: str, url: str, port: int) -> None:
     app = product(url) if what == "product" else bare(url)
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, loop="uvloop", http="httptools")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        access_log=False,
+        loop="asyncio",  # as `clarion serve` has it
+        http="httptools",
+    )
 
 
 # ── Who asks ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -205,7 +214,7 @@ def rate(what: str, url: str, many: bool, secret: str) -> float:
                     if one.connect_ex(("127.0.0.1", port)) == 0:
                         break
                 time.sleep(0.05)
-            return uvloop.run(asked(port, many, secret)) * (MANY if many else 1)
+            return asyncio.run(asked(port, many, secret)) * (MANY if many else 1)
         finally:
             server.terminate()
 

@@ -25,11 +25,12 @@ from clarion.store import schema as s
 
 RECIPIENTS = 20_000
 BATCH = 100
-DUE = 300_000
+DUE = 500_000  # more than is sent in the time
 EVENTS = 80_000
 EMITTED_AT_ONCE = 1000
-FLOOR_SPAN = 1.5
-WARM = 2.5
+FLOOR_SPAN = 1.0
+WARM = 1.0  # from the first one sent
+PATIENCE = 60.0
 SPAN = 10
 TARGET = 0.7  # of the floor, one process on PostgreSQL
 STEADY = 0.9  # of the first seconds' rate, in the last ones
@@ -58,6 +59,11 @@ def worker_rates(on: Opened, processes: int, ended: Callable[[], int]) -> list[f
     """Deliveries a second in each second of a sustained run."""
     workers = [Working(on) for _ in range(processes)]
     try:
+        before, deadline = ended(), time.monotonic() + PATIENCE
+        while ended() == before:
+            assert time.monotonic() < deadline, f"no worker sent anything within {PATIENCE} s"
+            assert all(worker.process.poll() is None for worker in workers), "a worker ended by itself"
+            time.sleep(0.05)
         time.sleep(WARM)
         marks = [(time.perf_counter(), ended())]
         for _ in range(SPAN):

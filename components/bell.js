@@ -3,20 +3,16 @@ import { ClarionElement, h, icon } from './element.js';
 import css from './bell.css';
 import { sheet } from './look.js';
 
-const TOGETHER = 700; // milliseconds in which arrivals are said in one sentence
-const APART = 4000; // between two sentences
 const BELL = 'M6 9a6 6 0 0 1 12 0c0 5 2 6.5 2 7.5H4C4 15.5 6 14 6 9M10 20a2.2 2.2 0 0 0 4 0';
-const PARTS = 'root:panel-root, row, row-unread, title, text, meta, tabs, tab, toolbar, search, list, pill, banner, menu, actions, undo';
 
 const look = sheet(css);
 
 export class ClarionBell extends ClarionElement {
   static observedAttributes = [...super.observedAttributes, 'toasts', 'viewing', 'keys', 'time-zone'];
-  #arrived = [];
-  #timer;
-  #said = 0;
   #count;
-  #toasts;
+  #arrivals;
+  #begun;
+  #news = [];
 
   constructor() {
     super();
@@ -33,10 +29,7 @@ export class ClarionBell extends ClarionElement {
   }
 
   disconnected() {
-    clearTimeout(this.#timer);
-    this.#timer = null;
-    this.#arrived = [];
-    this.#toasts?.clear();
+    this.#arrivals?.forget();
   }
 
   get open() {
@@ -71,31 +64,18 @@ export class ClarionBell extends ClarionElement {
     this.#count = count;
   }
 
-  /** Something changed: what is new is said, and shown where nobody looks at the inbox. */
+  /** What is new is said, and shown where nobody looks at the inbox. */
   took(change, isNew) {
-    if (!isNew || !change.item || !this.session.speaks(this)) return;
-    this.#arrived.push(change.item);
-    this.#timer ??= setTimeout(() => this.#say(), Math.max(TOGETHER, this.#said + APART - Date.now()));
-    if (!change.replayed && !this.open && this.getAttribute('toasts') !== 'off') this.#toast(change.item);
-  }
-
-  #say() {
-    const n = this.#arrived.length;
-    this.#timer = null;
-    this.#said = Date.now();
-    this.announce(this.t('arrived', { n, title: this.#arrived[0].title }));
-    this.#arrived = [];
-  }
-
-  async #toast(item) {
-    const { thread, subject } = item.event;
-    if ([thread, subject].includes(this.getAttribute('viewing') ?? false)) return;
-    if (!this.#toasts) {
-      const { Toasts, use } = await import('./toasts.js');
+    if (!isNew || !this.session.speaks(this)) return;
+    this.#news.push(change);
+    this.#begun ??= import('./arrivals.js').then(({ Arrivals, use }) => {
       use({ h, icon, sheet });
-      this.#toasts ??= new Toasts(this);
-    }
-    if (this.isConnected) this.#toasts.show(item);
+      this.#arrivals = new Arrivals(this);
+    });
+    this.#begun.then(
+      () => this.#news.splice(0).forEach((each) => this.life && this.#arrivals.take(each)),
+      () => (this.#begun = null),
+    );
   }
 
   #hand(name) {
@@ -108,9 +88,9 @@ export class ClarionBell extends ClarionElement {
 
   #fill() {
     if (this.panel.firstChild) return;
-    const inbox = h('clarion-inbox', { exportparts: PARTS, class: 'inbox' });
+    const inbox = h('clarion-inbox');
     for (const name of ['empty', 'header', 'footer']) inbox.append(h('slot', { name, slot: name }));
-    inbox.inPanel = true;
+    inbox.behind = this.button;
     if (this.getToken) inbox.getToken = this.getToken;
     for (const name of ['src', 'token-url']) if (this.hasAttribute(name)) inbox.setAttribute(name, this.getAttribute(name));
     this.panel.append(inbox);
@@ -124,21 +104,11 @@ export class ClarionBell extends ClarionElement {
     const inbox = this.panel.firstChild;
     if (open) {
       this.#fill();
-      this.#toasts?.clear();
-      if (!CSS.supports('anchor-name: --bell')) this.#place();
+      this.#arrivals?.clear();
       this.panel.firstChild.opened?.();
     } else if (!document.activeElement || document.activeElement === document.body || inbox?.matches(':focus-within')) {
       this.button.focus(); // Escape does not return the focus out of a shadow root
     }
     this.tell(open ? 'shown' : 'hidden');
-  }
-
-  /** Below the button, where the browser does not do that by itself. */
-  #place() {
-    const at = this.button.getBoundingClientRect();
-    const { offsetWidth: width } = this.panel;
-    const start = this.root.dir === 'rtl' ? at.left : at.right - width;
-    this.panel.style.setProperty('top', `${at.bottom + 8}px`);
-    this.panel.style.setProperty('left', `${Math.max(8, Math.min(start, innerWidth - width - 8))}px`);
   }
 }

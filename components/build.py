@@ -15,7 +15,7 @@ from pathlib import Path
 ESBUILD = "esbuild@0.28.2"
 SOURCES = Path(__file__).parent
 STATIC = SOURCES.parent / "src" / "clarion" / "web" / "static"
-ENTRIES = ("clarion", "inbox", "preferences", "toasts")
+ENTRIES = ("clarion", "inbox", "preferences", "arrivals")
 AS_IT_IS = ("clarion.d.ts", "custom-elements.json")
 
 
@@ -48,7 +48,7 @@ def build(target: Path = STATIC) -> None:
                 "--target=es2022",
                 "--loader:.css=text",
                 *(f"--external:./{later}.js" for later in (*ENTRIES[1:], *locales)),
-                f"--banner:js=// Clarion. Made of components/ {fingerprint()}; read those.",
+                f"--banner:js=// Made of components/ {fingerprint()}",
             )
     for name in AS_IT_IS:
         shutil.copy(SOURCES / name, target / name)

@@ -3,9 +3,8 @@
 import { ClarionBell } from './bell.js';
 import { ClarionElement, h, icon } from './element.js';
 import { sheet } from './look.js';
-import { eachTick } from './words.js';
 
-const KIT = { h, icon, sheet, eachTick };
+const KIT = { h, icon, sheet };
 
 /** An element whose inside is a module of its own: it is there at once, and filled when that has come. */
 class Later extends ClarionElement {
@@ -30,30 +29,12 @@ class Later extends ClarionElement {
   disconnected() {
     this.view?.disconnected();
   }
+}
 
-  joined() {
-    this.view?.joined();
-  }
-
-  loaded() {
-    this.view?.loaded?.();
-  }
-
-  forgotten() {
-    this.view?.forgotten?.();
-  }
-
-  took(change, isNew) {
-    this.view?.took?.(change, isNew);
-  }
-
-  spoken() {
-    this.view?.spoken();
-  }
-
-  changed() {
-    this.view?.changed();
-  }
+for (const name of ['joined', 'loaded', 'forgotten', 'took', 'spoken', 'changed']) {
+  Later.prototype[name] = function (...told) {
+    this.view?.[name]?.(...told);
+  };
 }
 
 class ClarionInbox extends Later {

@@ -152,7 +152,8 @@ export class ClarionElement extends HTMLElement {
 
   /** Says something to a screen reader, politely, even what it has just said. */
   announce(text) {
-    this.voice.replaceChildren(h('p', null, text));
+    this.voice.textContent = '';
+    this.voice.append(text);
   }
 
   /** Draws again. Called when language, session or theme changed. */

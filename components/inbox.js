@@ -1,18 +1,21 @@
 // The inside of <clarion-inbox>: tabs, search, states, and what can be done with a row.
 import { Changes, UNDOES } from './changes.js';
 import css from './inbox.css';
-import { eachTick, h, icon, sheet } from './kit.js';
+import { h, icon, sheet } from './kit.js';
 import { List } from './list.js';
-import { openMenu } from './menu.js';
+import { openMenu, place } from './menu.js';
 import { Rows } from './rows.js';
 import { moments } from './snooze.js';
 import { Undo } from './undo.js';
 import { why } from './why.js';
+import { ago, date, eachTick, list } from './times.js';
 
 export { use } from './kit.js';
 
 const VIEWS = ['inbox', 'unread', 'saved', 'done', 'snoozed'];
 const SEVERITIES = ['', 'warning', 'action', 'urgent'];
+// Of the panel, so that a page can style them from outside the bell.
+const PARTS = 'root:panel-root, row, row-unread, title, text, meta, tabs, tab, toolbar, search, list, pill, banner, menu, actions, undo';
 const FILTER = 'M4 6h16M7 12h10M10 18h4';
 const READ = 'M3 13l4 4L15 8M12 16l1.5 1.5L21 9';
 const PICTURES = {
@@ -57,7 +60,8 @@ export class View {
     this.#ticks = eachTick(() => this.#tick());
     this.joined();
     this.spoken();
-    if (this.#host.inPanel && this.#host.checkVisibility()) this.opened();
+    if (this.#host.behind) this.#host.setAttribute('exportparts', PARTS);
+    if (this.#host.behind && this.#host.checkVisibility()) this.opened();
   }
 
   disconnected() {
@@ -89,6 +93,7 @@ export class View {
 
   /** The reader is here: what they have before them is seen. */
   opened() {
+    if (this.#host.behind && !CSS.supports('anchor-name: --bell')) place(this.#host.parentNode, this.#host.behind);
     this.rows.focusFirst();
     if (!this.rows.focused) this.frame.tabs[0].focus({ preventScroll: true });
     this.#seen();
@@ -138,6 +143,7 @@ export class View {
 
   spoken() {
     const { frame } = this;
+    this.said = '';
     frame.heading.textContent = this.t('notifications');
     for (const tab of frame.tabs) tab.firstChild.textContent = this.t(`view_${tab.id}`);
     frame.search.placeholder = this.t('search');
@@ -206,14 +212,14 @@ export class View {
     if (condition === 'live' && nothing) state = this.#list.problem ? 'error' : this.#list.loading ? 'loading' : 'empty';
     const problem = session.problem ?? this.#list.problem;
     for (const name of ['loading', 'empty', 'error', 'offline', 'stale']) this.#host.mark(name, state === name);
-    const said = [state, nothing, problem?.message, this.#list.query.view, !!this.#filtered, this.#host.words.lang].join();
+    const said = [state, nothing, problem?.message, this.#list.query.view, !!this.#filtered].join();
     frame.scroller.setAttribute('aria-busy', state === 'loading');
     this.rows.element.hidden = !rows.length;
     if (said === this.said) return;
     this.said = said;
     const banner = !nothing || state === 'stale' ? ['stale', 'offline'].includes(state) : false;
     frame.banner.hidden = !banner;
-    if (banner) frame.banner.replaceChildren(this.t(`${state}Banner`, { time: this.#host.words.ago(session.since) }), ...(state === 'stale' ? [this.#retry()] : []));
+    if (banner) frame.banner.replaceChildren(this.t(`${state}Banner`, { time: ago(this.#host.words, session.since) }), ...(state === 'stale' ? [this.#retry()] : []));
     if (banner) this.announce(frame.banner.firstChild.textContent);
     frame.state.hidden = !nothing;
     frame.state.replaceChildren(...(nothing ? this.#picture(state === 'stale' ? (this.#list.loading ? 'loading' : 'empty') : state, problem) : []));
@@ -333,9 +339,7 @@ export class View {
     const keys = [['j k ↓ ↑', 'move'], ['Enter', 'open'], ['e', 'done'], ['s', 'save'], ['h', 'snooze'], ['Shift+I', 'read'], ['Shift+U', 'unread'], ['m', 'mute'], ['w', 'why'], ['o', 'showThread'], ['z', 'undo'], ['/', 'search'], ['?', 'help']];
     const rows = keys.map(([key, name]) => h('div', null, h('dt', null, key.split(' ').map((part) => h('kbd', null, part))), h('dd', null, this.t(`key_${name}`))));
     const close = h('button', { type: 'button', class: 'plain', onclick: () => menu.hidePopover() }, this.t('close'));
-    const menu = openMenu(this.frame.scroller.parentNode, button, this.t('help'), [h('dl', { class: 'keys' }, rows), close]);
-    menu.setAttribute('role', 'dialog');
-    close.focus();
+    const menu = openMenu(this.frame.scroller.parentNode, button, this.t('help'), [], [h('dl', { class: 'keys' }, rows), close]);
   }
 
   command(name, row) {
@@ -392,7 +396,7 @@ export class View {
       const sent = this.#session.changes.make('read', ids);
       const titles = rows.slice(0, 2).map((row) => row.item.title);
       if (rows.length > 2) titles.push(this.t('others', { n: rows.length - 2 }));
-      this.undo.offer(this.t('did_readAll', { n: ids.length, which: this.#host.words.list(titles) }), () => this.#session.changes.make('unread', ids), 'unread');
+      this.undo.offer(this.t('did_readAll', { n: ids.length, which: list(this.#host.words, titles) }), () => this.#session.changes.make('unread', ids), 'unread');
       await sent;
     } catch (error) {
       this.#failed('failed_readAll', error);
@@ -407,7 +411,7 @@ export class View {
     const zone = this.#host.getAttribute('time-zone') ?? undefined;
     const { item } = row.row;
     const until = (instant) => this.act('snooze', row, { until: new Date(instant).toISOString() });
-    const when = (instant) => this.#host.words.date(instant, { weekday: 'short', hour: 'numeric', minute: 'numeric', timeZone: zone });
+    const when = (instant) => date(this.#host.words, instant, { weekday: 'short', hour: 'numeric', minute: 'numeric', timeZone: zone });
     const entries = moments(zone).map(([key, instant]) => ({ text: this.t(key), detail: when(instant), run: () => until(instant) }));
     if (Date.parse(item.snoozed_until ?? 0) > Date.now()) entries.unshift({ text: this.t('act_unsnooze'), run: () => this.act('unsnooze', row) });
     const exact = h('input', { type: 'datetime-local', 'aria-label': this.t('pickTime') });
@@ -423,7 +427,7 @@ export class View {
       },
       oninput: () => exact.setCustomValidity(''),
     }, exact, h('button', { class: 'plain' }, this.t('act_snooze')));
-    const menu = openMenu(this.frame.scroller.parentNode, row.actions.snooze, this.t('act_snooze'), [...entries, pick], () => row.element.focus());
+    const menu = openMenu(this.frame.scroller.parentNode, row.actions.snooze, this.t('act_snooze'), entries, [pick], () => row.element.focus());
   }
 
   more(row) {
@@ -434,7 +438,7 @@ export class View {
       { text: this.t('act_why'), run: () => why(this, row, this.#session.api) },
       item.event.thread && { text: this.t('act_mute'), run: () => this.#mute(row) },
       { text: this.t('act_delete'), run: () => this.act('delete', row) },
-    ], () => row.element.focus());
+    ], [], () => row.element.focus());
   }
 
   async #mute({ row: { item } }) {

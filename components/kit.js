@@ -3,8 +3,7 @@
 export let h;
 export let icon;
 export let sheet;
-export let eachTick;
 
 export function use(kit) {
-  ({ h, icon, sheet, eachTick } = kit);
+  ({ h, icon, sheet } = kit);
 }

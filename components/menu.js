@@ -11,9 +11,9 @@ export function place(popover, button) {
   popover.style.setProperty('left', `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`);
 }
 
-/** Opens it. Entries: `{ text, detail, run }`, or an element. `back()` takes the focus when it closes by key. */
-export function openMenu(root, button, label, entries, back = () => button.focus()) {
-  const items = entries.filter(Boolean).map((entry) => entry instanceof Node ? entry : h('button', {
+/** Opens it. Entries: `{ text, detail, run }`, then other elements; without entries it is a dialog. `back()` takes the focus. */
+export function openMenu(root, button, label, entries, others = [], back = () => button.focus()) {
+  const items = entries.filter(Boolean).map((entry) => h('button', {
     class: 'item', role: 'menuitem', type: 'button', tabindex: -1,
     onclick: () => {
       menu.hidePopover();
@@ -21,20 +21,21 @@ export function openMenu(root, button, label, entries, back = () => button.focus
       entry.run();
     },
   }, h('span', null, entry.text), entry.detail && h('span', { class: 'faint' }, entry.detail)));
-  const menu = h('div', { class: 'menu', part: 'menu', role: 'menu', popover: 'auto', 'aria-label': label, onkeydown, ontoggle }, items);
+  const named = { 'aria-label': label };
+  const menu = h('div', { class: 'menu', part: 'menu', popover: 'auto', onkeydown, ontoggle, ...(items.length ? {} : { role: 'dialog', ...named }) },
+    items.length > 0 && h('div', { role: 'menu', ...named }, items), others);
   root.append(menu);
   menu.showPopover({ source: button });
   place(menu, button);
-  items[0].focus();
+  (items[0] ?? others.at(-1)).focus();
   return menu;
 
   function onkeydown(event) {
-    const buttons = items.filter((item) => item.role === 'menuitem');
-    const here = buttons.indexOf(event.target);
+    const here = items.indexOf(event.target);
     const to = { ArrowDown: here + 1, ArrowUp: here - 1 + (here < 0), Home: 0, End: -1 }[event.key];
     event.stopPropagation();
-    if (event.key === 'Tab' && here >= 0) menu.hidePopover();
-    else if (to !== undefined && here >= 0) buttons.at(to % buttons.length).focus();
+    if (event.key === 'Tab' && here >= 0 && !others.length) menu.hidePopover();
+    else if (to !== undefined && here >= 0) items.at(to % items.length).focus();
     else return;
     event.preventDefault();
     if (event.key === 'Tab') back();

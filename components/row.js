@@ -1,5 +1,6 @@
 // One row of the inbox: built once, then only what changed is written.
 import { h, icon } from './kit.js';
+import { ago, date, full, list } from './times.js';
 
 export const ICONS = {
   done: 'M5 12.5l4.5 4.5L19 7.5',
@@ -23,13 +24,14 @@ export function safe(url) {
 export class Row {
   #view;
   #shown = '';
+  #words;
 
   constructor(view) {
     this.#view = view;
     const act = (name, run) => h('button', { type: 'button', class: 'act', tabindex: -1, onclick: (event) => run(this, event) }, icon(ICONS[name]));
     this.state = h('span', { class: 'unseen' });
-    this.title = h('a', { class: 'title', part: 'title', tabindex: -1, onclick: (event) => view.follow(event, this) });
-    this.text = h('div', { class: 'text', part: 'text' });
+    this.title = h('a', { class: 'title', part: 'title', dir: 'auto', tabindex: -1, onclick: (event) => view.follow(event, this) });
+    this.text = h('div', { class: 'text', part: 'text', dir: 'auto' });
     this.facts = h('span');
     this.time = h('time');
     this.why = h('div', { class: 'why', hidden: true });
@@ -58,9 +60,10 @@ export class Row {
   write(row, words) {
     this.row = row;
     const { item, group } = row;
-    const shown = JSON.stringify([item, group, row.gone, row.child, words.lang]);
-    if (shown === this.#shown) return;
+    const shown = JSON.stringify([item, group, row.gone, row.child]);
+    if (shown === this.#shown && words === this.#words) return;
     this.#shown = shown;
+    this.#words = words;
     const unread = group ? group.unread > 0 && !item.read_at : !item.read_at;
     const { classList } = this.element;
     for (const [name, on] of Object.entries({ unread, gone: row.gone, child: row.child, [item.severity]: true })) classList.toggle(name, !!on);
@@ -74,13 +77,13 @@ export class Row {
     this.text.hidden = !item.text;
     this.#facts(item, group, words);
     this.time.dateTime = item.at;
-    this.time.title = words.full(item.at);
+    this.time.title = full(words, item.at);
     this.tick(words);
     this.#labels(item, group, words);
   }
 
   tick(words) {
-    this.time.textContent = words.ago(this.row.item.at);
+    this.time.textContent = ago(words, this.row.item.at);
   }
 
   #facts(item, group, words) {
@@ -90,8 +93,8 @@ export class Row {
     if (group?.items > 1) facts.push(chip('', words.say('inThread', { n: group.items })));
     if (item.resolved_at) facts.push(chip('good', words.say('resolved')));
     if (item.saved_at) facts.push(chip('', words.say('saved')));
-    if (Date.parse(item.snoozed_until ?? 0) > Date.now()) facts.push(chip('', words.say('snoozedUntil', { time: words.date(item.snoozed_until, { weekday: 'short', hour: 'numeric', minute: 'numeric' }) })));
-    const actors = group?.actors?.length > 1 ? words.list(group.actors) : item.event.actor;
+    if (Date.parse(item.snoozed_until ?? 0) > Date.now()) facts.push(chip('', words.say('snoozedUntil', { time: date(words, item.snoozed_until, { weekday: 'short', hour: 'numeric', minute: 'numeric' }) })));
+    const actors = group?.actors?.length > 1 ? list(words, group.actors) : item.event.actor;
     const plain = [actors, item.event.category, words.has(`reason_${item.reason}`) ? words.say(`reason_${item.reason}`) : item.reason].filter(Boolean);
     for (const text of plain) facts.push(h('span', null, text));
     this.facts.replaceChildren(...facts);

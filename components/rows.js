@@ -84,6 +84,7 @@ export class Rows {
     if (before) before.element.tabIndex = -1;
     this.#current = element.row.row.key;
     element.tabIndex = 0;
+    if (this.#order.some(({ gone }) => gone)) queueMicrotask(() => this.#view.changed());
   }
 
   #key(event) {

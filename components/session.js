@@ -28,6 +28,7 @@ export class Session {
   #ringFrom = 0;
   #drawing = false;
   #staleTimer;
+  #loaded;
   #ready;
   /** Of the first page: the cursor after it, and the place of its last item. */
   first = null;
@@ -112,8 +113,7 @@ export class Session {
       this.#ringFrom = feed;
       this.feed = late.at(-1)?.seq ?? feed;
     }
-    if (feed >= this.feed) this.counts = counts;
-    else this.counts ??= late.at(-1).change.counts ?? counts;
+    this.counts = late.at(-1)?.change.counts ?? counts;
     for (const item of items) this.items.set(item.id, item);
     for (const { change } of late) this.#keep(change);
     this.changed();
@@ -122,7 +122,7 @@ export class Session {
   #start() {
     const end = (this.#end = new AbortController());
     const { signal } = end;
-    this.#ready = Promise.withResolvers?.() ?? deferred();
+    this.#loaded = new Promise((done) => (this.#ready = done));
     addEventListener('offline', () => this.changed(), { signal });
     addEventListener('online', () => this.changed(), { signal });
     addEventListener('pageshow', ({ persisted }) => persisted && this.#reset(), { signal });
@@ -152,7 +152,7 @@ export class Session {
   #load(signal) {
     return this.insist(async () => {
       const token = await this.token.get();
-      if (!this.#tabs && !signal.aborted) await this.#share(token);
+      if (!this.#tabs && !signal.aborted) this.#share(token);
       const answer = await this.api.get('/v1/inbox', { view: 'inbox', limit: 25 });
       if (signal.aborted) return;
       this.problem = null;
@@ -160,7 +160,7 @@ export class Session {
       this.first = { next: answer.next, floor: answer.next ? (answer.items.at(-1)?.place ?? '') : '' };
       this.#tabs.tell({ type: 'since', feed: this.feed });
       for (const member of this.#members) member.loaded?.();
-      this.#ready.resolve();
+      this.#ready();
     }, (error) => this.#failed(error));
   }
 
@@ -172,17 +172,15 @@ export class Session {
     return true;
   }
 
-  async #share(token) {
-    const bytes = new TextEncoder().encode(`${this.api.base} ${identity(token)}`);
-    const hash = crypto.subtle ? new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)) : bytes;
-    const name = [...hash].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  #share(token) {
+    const name = `${this.api.base} ${identity(token)}`;
     this.#tabs = new Tabs(name, (signal) => this.#follow(signal), (message) => this.#heard(message));
     this.token.share(this.#tabs);
   }
 
   /** Holds the stream while this tab leads. */
   async #follow(signal) {
-    await this.#ready.promise;
+    await this.#loaded;
     for (let tries = 0; !signal.aborted; tries++) {
       let problem;
       try {
@@ -235,10 +233,14 @@ export class Session {
   }
 
   #live(live, heard = false) {
-    clearTimeout(this.#staleTimer);
-    if (live) this.stale = false;
-    else this.#staleTimer = setTimeout(() => ((this.stale = true), this.changed()), STALE);
-    if (live) this.since = Date.now();
+    if (live) {
+      clearTimeout(this.#staleTimer);
+      this.#staleTimer = null;
+      this.stale = false;
+      this.since = Date.now();
+    } else {
+      this.#staleTimer ??= setTimeout(() => ((this.stale = true), this.changed()), STALE);
+    }
     if (!heard) this.#tabs?.tell({ type: 'live', live });
     this.changed();
   }
@@ -270,10 +272,4 @@ export class Session {
     this.#ring = [];
     await this.#load(this.#end.signal);
   }
-}
-
-function deferred() {
-  const made = {};
-  made.promise = new Promise((resolve) => (made.resolve = resolve));
-  return made;
 }

@@ -10,7 +10,7 @@ export class Tabs {
   #queue;
   #reign = null;
   #answered;
-  id = crypto.randomUUID();
+  id = Math.random();
 
   /** `lead(signal)` runs while this tab leads; `hear(message)` for what another tab says. */
   constructor(name, lead, hear) {

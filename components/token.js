@@ -16,7 +16,7 @@ export function claims(token) {
 /** Whose token this is. Tabs share nothing unless this is the same. */
 export function identity(token) {
   const { exp, iat, nbf, jti, ...who } = claims(token);
-  return Object.keys(who).length ? JSON.stringify(Object.entries(who).sort()) : crypto.randomUUID();
+  return Object.keys(who).length ? JSON.stringify(Object.entries(who).sort()) : String(Math.random());
 }
 
 export class Token {

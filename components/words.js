@@ -1,4 +1,4 @@
-// What the elements say: a table for each language, plurals, and times that read as a person would say them.
+// What the elements say: a table for each language, with its plurals and its numbers.
 
 const TABLES = { de: 1, fr: 1, ar: 1 };
 const BELL = {
@@ -6,26 +6,18 @@ const BELL = {
   arrived: { one: 'New notification: {title}', other: '{n} new notifications' },
   many: '{n}+',
 };
-const UNITS = [[60, 'minute', 60], [24, 'hour', 3600], [7, 'day', 86400]];
 const cache = new Map();
 
 export class Words {
   #table;
   #plural;
   #number;
-  #ago;
-  #when;
 
   constructor(lang, table) {
     this.lang = lang;
     this.#table = table;
     this.#plural = new Intl.PluralRules(lang);
     this.#number = new Intl.NumberFormat(lang);
-    this.#ago = new Intl.RelativeTimeFormat(lang, { numeric: 'auto', style: 'short' });
-    this.#when = {
-      full: new Intl.DateTimeFormat(lang, { dateStyle: 'full', timeStyle: 'short' }),
-      day: new Intl.DateTimeFormat(lang, { day: 'numeric', month: 'short', year: 'numeric' }),
-    };
   }
 
   /** The sentence `key`. `{n}` chooses the plural; numbers are written as the language does. */
@@ -42,31 +34,6 @@ export class Words {
 
   number(n) {
     return this.#number.format(n);
-  }
-
-  /** "now", "5 min. ago", "yesterday"; a date after a week. */
-  ago(time, now = Date.now()) {
-    const seconds = Math.round((new Date(time) - now) / 1000);
-    if (Math.abs(seconds) < 45) return this.#ago.format(0, 'second');
-    for (const [least, unit, size] of UNITS) {
-      const n = Math.round(seconds / size);
-      if (Math.abs(n) < least) return this.#ago.format(n || Math.sign(seconds), unit);
-    }
-    return this.#when.day.format(new Date(time));
-  }
-
-  full(time) {
-    return this.#when.full.format(new Date(time));
-  }
-
-  /** A time as asked for: see `Intl.DateTimeFormat`. */
-  date(time, shape) {
-    return new Intl.DateTimeFormat(this.lang, shape).format(new Date(time));
-  }
-
-  /** Parts joined as the language joins a list. */
-  list(parts) {
-    return new Intl.ListFormat(this.lang, { type: 'conjunction' }).format(parts);
   }
 }
 
@@ -90,19 +57,4 @@ async function load(name, tag, whole) {
     cache.clear(); // a language that could not be loaded may be asked for again
     return ENGLISH;
   }
-}
-
-const ticking = new Set();
-let timer;
-
-/** Calls back while times on the page grow older. Returns how to stop. One timer for the page. */
-export function eachTick(callback) {
-  ticking.add(callback);
-  timer ??= setInterval(() => ticking.forEach((each) => each()), 15_000);
-  return () => {
-    ticking.delete(callback);
-    if (ticking.size) return;
-    clearInterval(timer);
-    timer = undefined;
-  };
 }

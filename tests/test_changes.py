@@ -39,7 +39,9 @@ def test_a_follower_is_told_of_each_change_with_the_item(app: Clarion) -> None:
     (back,) = app.changes.read(then.upto, recipient="bob").changes
     assert back.item is not None
     assert back.item.state.read_at is not None
-    assert [change.kind for change in app.changes.read(upto, recipient="bob", kinds=["read"]).changes] == ["read"]
+    assert [change.kind for change in app.changes.read(upto, recipient="bob", kinds=["read"]).changes] == [
+        "read"
+    ]
 
 
 def test_what_a_recipient_says_is_told(app: Clarion) -> None:

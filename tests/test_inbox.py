@@ -80,7 +80,9 @@ def test_all_that_was_shown_is_marked_and_nothing_since(app: Clarion) -> None:
     assert len(app.inbox.mark_all("bob", "read", through=later.through)) == 1
     assert app.inbox.counts("bob").unread == 1
     assert app.inbox.mark_all("bob", "done", through=app.inbox.list("carol").through) == []
-    assert len(app.inbox.mark_all("bob", "seen", through=app.inbox.list("bob").through)) == 0, "not numbered yet"
+    assert len(app.inbox.mark_all("bob", "seen", through=app.inbox.list("bob").through)) == 0, (
+        "not numbered yet"
+    )
     app.changes.number()
     assert len(app.inbox.mark_all("bob", "done", through=app.inbox.list("bob").through)) == 4
 

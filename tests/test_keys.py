@@ -38,7 +38,13 @@ def test_a_key_is_known_by_its_secret(clarion: Clarion) -> None:
     found = clarion.keys.check(issued.secret)
     assert found is not None
     assert (found.id, found.tenant) == (issued.key.id, "acme")
-    for secret in (issued.secret[:-1], issued.secret[:-1] + ("a" if issued.secret[-1] != "a" else "b"), issued.key.prefix, "", "clk_"):
+    for secret in (
+        issued.secret[:-1],
+        issued.secret[:-1] + ("a" if issued.secret[-1] != "a" else "b"),
+        issued.key.prefix,
+        "",
+        "clk_",
+    ):
         assert clarion.keys.check(secret) is None
     assert clarion.keys.all() == []
     assert clarion.keys.standing(issued.key.id, tenant="acme") == found

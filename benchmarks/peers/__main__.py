@@ -20,7 +20,7 @@ from tests.support.postgres import Postgres
 from benchmarks import latest
 from benchmarks.comparison import Comparison
 from benchmarks.peers import draining, ours, servers
-from benchmarks.peers.catalogue import BIN, PACKAGE, PEERS, Peer
+from benchmarks.peers.catalogue import PEERS, Peer, calling
 
 PEOPLE = 10_000
 TELLING = "django-notifications on PostgreSQL"
@@ -40,20 +40,20 @@ def main() -> None:
     mine = {
         kind: _said(kind, partial(ours.rates, kind)) for kind in dict.fromkeys(peer.beside for peer in chosen)
     }
-    missing = []
-    for peer in chosen:
-        try:
-            rows += _beside(peer, mine[peer.beside])
-        except (servers.Missing, draining.Failed) as error:
-            missing.append(f"{peer.name}: {error}")
+    measures = {peer.name: partial(_beside, peer, mine[peer.beside]) for peer in chosen}
     if telling:
+        measures[TELLING] = _telling
+    failed = False
+    for name, measure in measures.items():
         try:
-            rows.append(_telling())
-        except draining.Failed as error:
-            missing.append(f"{TELLING}: {error}")
+            rows += measure()
+        except servers.Missing as why:
+            print(f"skipped {name}: {why}", file=sys.stderr)
+        except draining.Failed as why:
+            print(f"{name} failed: {why}", file=sys.stderr)
+            failed = True
     latest.record("peers", rows, versions=_versions())
-    for why in missing:
-        print(f"skipped {why}", file=sys.stderr)
+    sys.exit(failed)
 
 
 def _wanted(name: str) -> bool:
@@ -89,7 +89,7 @@ def _rates(peer: Peer) -> dict[str, float]:
     with _server(peer.server) as make_url:
         for name, processes in PROCESSES.items():
             environment = {"PEERS_URL": make_url(f"peer{processes}")}
-            _run(peer.module, peer.jobs, environment)
+            _run(peer.module, f"enqueue({peer.jobs})", environment)
             found[name] = draining.rate(peer.workers(processes), environment, peer.jobs)
     return found
 
@@ -109,11 +109,11 @@ def _server(kind: str) -> Iterator[Callable[[str], str]]:
                 yield lambda name: server.create_database(name).replace("+psycopg", "")
 
 
-def _run(module: str, count: int, environment: dict[str, str]) -> str:
-    """A module of a peer, in its environment; what it printed."""
-    given = {**os.environ, **environment, draining.DIRECTORY: tempfile.gettempdir()}
+def _run(module: str, call: str, environment: dict[str, str]) -> str:
+    """Call a function of a peer's module; what it printed."""
+    given = {**os.environ, **environment, "PEERS_ENQUEUING": "yes"}
     done = subprocess.run(
-        [str(BIN / "python"), "-m", f"{PACKAGE}.{module}", str(count)],
+        calling(module, call),
         env=given,
         cwd=draining.ROOT,
         capture_output=True,
@@ -125,18 +125,20 @@ def _run(module: str, count: int, environment: dict[str, str]) -> str:
     return done.stdout
 
 
-def _telling() -> Comparison:
+def _telling() -> list[Comparison]:
     with Postgres() as server:
         server.create_database("people")
-        said = _run("on_django", PEOPLE, {"PEERS_URL": f"{server.socket_directory} people"})
-    return Comparison(
-        name=f"peers: {PEOPLE:,} people told in-app",
-        ours=ours.seconds_to_tell(PEOPLE) / PEOPLE * 1000,
-        other=float(said) / PEOPLE * 1000,
-        other_name=TELLING,
-        unit="ms",
-        target=30,
-    )
+        said = _run("on_django", f"tell({PEOPLE})", {"PEERS_URL": f"{server.socket_directory} people"})
+    return [
+        Comparison(
+            name=f"peers: {PEOPLE:,} people told in-app",
+            ours=PEOPLE / ours.seconds_to_tell(PEOPLE),
+            other=PEOPLE / float(said),
+            other_name=TELLING,
+            unit="people a second",
+            target=30,
+        )
+    ]
 
 
 def _versions() -> dict[str, str]:

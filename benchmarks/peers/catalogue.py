@@ -24,6 +24,11 @@ class Peer:
     target: float | None = None
 
 
+def calling(module: str, call: str) -> list[str]:
+    """A command that calls a function of a peer's module, in the peers' environment."""
+    return [str(BIN / "python"), "-c", f"from {PACKAGE} import {module}; {module}.{call}"]
+
+
 def _celery(processes: int) -> list[list[str]]:
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "WARNING"]
     return [
@@ -49,15 +54,7 @@ def _procrastinate(processes: int) -> list[list[str]]:
 
 
 def _pgqueuer(processes: int) -> list[list[str]]:
-    one = [
-        str(BIN / "pgq"),
-        "run",
-        f"{PACKAGE}.on_pgqueuer:main",
-        "--batch-size",
-        "100",
-        "--log-level",
-        "WARNING",
-    ]
+    one = calling("on_pgqueuer", "work()")
     return [one] * processes
 
 

@@ -7,7 +7,6 @@ keeps what is in hand when a worker dies, as ours does.
 from __future__ import annotations
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from celery import Celery
@@ -28,6 +27,6 @@ def nothing(number: int) -> None:
     tick()
 
 
-if __name__ == "__main__":
+def enqueue(count: int) -> None:
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(nothing.delay, range(int(sys.argv[1]))))
+        list(threads.map(nothing.delay, range(count)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 
 import django
@@ -31,7 +30,8 @@ def set_up() -> None:
     django.setup()
 
 
-def main(count: int) -> None:
+def tell(count: int) -> None:
+    set_up()
     from django.contrib.auth.models import User
     from django.core.management import call_command
     from notifications.models import Notification
@@ -49,8 +49,3 @@ def main(count: int) -> None:
         taken.append(time.perf_counter() - begun)
     assert Notification.objects.count() == ROUNDS * count
     print(min(taken))
-
-
-if __name__ == "__main__":
-    set_up()
-    main(int(sys.argv[1]))

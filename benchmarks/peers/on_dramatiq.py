@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import dramatiq
@@ -19,6 +18,6 @@ def nothing(number: int) -> None:
     tick()
 
 
-if __name__ == "__main__":
+def enqueue(count: int) -> None:
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(nothing.send, range(int(sys.argv[1]))))
+        list(threads.map(nothing.send, range(count)))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from huey import SqliteHuey
 
 from benchmarks.peers.ticks import tick
 
-ENQUEUING = "PEERS_ENQUEUING"  # which is not measured, and need not wait for the disk
-huey = SqliteHuey(filename=os.environ["PEERS_URL"], fsync=ENQUEUING not in os.environ, results=False)
+huey = SqliteHuey(filename=os.environ["PEERS_URL"], fsync="PEERS_ENQUEUING" not in os.environ, results=False)
 
 
 @huey.task()
@@ -18,9 +16,7 @@ def nothing(number: int) -> None:
     tick()
 
 
-if __name__ == "__main__":
-    os.environ[ENQUEUING] = "yes"
-    from benchmarks.peers import on_huey  # jobs are known by their module's name, and this one is called __main__
-
-    for number in range(int(sys.argv[1])):
-        on_huey.nothing(number)
+def enqueue(count: int) -> None:
+    """Not measured, and so it need not wait for the disk."""
+    for number in range(count):
+        nothing(number)

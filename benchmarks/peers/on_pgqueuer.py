@@ -1,12 +1,14 @@
-"""pgqueuer on PostgreSQL through asyncpg: jobs enqueued in batches, its tables durable as installed."""
+"""pgqueuer on PostgreSQL through asyncpg and uvloop: jobs enqueued in batches, its tables durable as installed.
+
+`work` is a worker: the command of 1.6 fails at its option for the log.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import sys
 
 import asyncpg
+import uvloop
 from pgqueuer import PgQueuer
 from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
@@ -15,19 +17,20 @@ from pgqueuer.queries import Queries
 from benchmarks.peers.ticks import tick
 
 BATCH = 1000
+CLAIMED = 100
 
 
-async def main() -> PgQueuer:
+async def _work() -> None:
     queuer = PgQueuer(AsyncpgDriver(await asyncpg.connect(os.environ["PEERS_URL"])))
 
     @queuer.entrypoint("nothing")
     async def nothing(job: Job) -> None:
         tick()
 
-    return queuer
+    await queuer.run(batch_size=CLAIMED)
 
 
-async def enqueue(count: int) -> None:
+async def _enqueue(count: int) -> None:
     connection = await asyncpg.connect(os.environ["PEERS_URL"])
     queries = Queries(AsyncpgDriver(connection))
     await queries.install()
@@ -37,5 +40,9 @@ async def enqueue(count: int) -> None:
     await connection.close()
 
 
-if __name__ == "__main__":
-    asyncio.run(enqueue(int(sys.argv[1])))
+def work() -> None:
+    uvloop.run(_work())
+
+
+def enqueue(count: int) -> None:
+    uvloop.run(_enqueue(count))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 
@@ -18,13 +17,12 @@ async def nothing(number: int) -> None:
     tick()
 
 
-if __name__ == "__main__":
+def enqueue(count: int) -> None:
     with (
         app.replace_connector(SyncPsycopgConnector(conninfo=os.environ["PEERS_URL"])) as enqueuing,
         enqueuing.open(),
     ):
         enqueuing.schema_manager.apply_schema()
-        count = int(sys.argv[1])
         for start in range(0, count, BATCH):
             enqueuing.tasks["nothing"].batch_defer(
                 *({"number": n} for n in range(start, min(start + BATCH, count)))

@@ -13,12 +13,13 @@ from benchmarks import history as past
 from benchmarks.common import Opened, opened
 from benchmarks.peers import draining
 from benchmarks.peers.ticks import tick
-from benchmarks.sending import DUE, RECIPIENTS, emit, everybody
+from benchmarks.sending import RECIPIENTS, emit, everybody
 from clarion import Address, Clarion, Message
 from clarion.event_type import EventType
 from clarion.store import registry
 from clarion.workers.wiring import Limits
 
+DUE = 300_000
 EVENTS = 30_000
 ROUNDS = 2
 TOLD = EventType(code="bench.told", category="releases", channels=("inbox",))

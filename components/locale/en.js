@@ -33,4 +33,11 @@ export default {
   failed_mute: 'The thread could not be muted.', failed_unmute: 'The thread is still muted.', failed_readAll: 'They could not be marked as read.', failed_why: 'The reason could not be loaded.', failed_stop: 'It could not be stopped.',
   stopped: 'Done: you get no more of these.',
   key_move: 'Next, previous', key_open: 'Open', key_done: 'Done', key_save: 'Save', key_snooze: 'Snooze', key_read: 'Mark as read', key_unread: 'Mark as unread', key_mute: 'Mute thread', key_why: 'Why am I getting this?', key_showThread: 'Show thread', key_undo: 'Undo', key_search: 'Search', key_help: 'These shortcuts',
+  prefs: 'Notification preferences', prefsFailed: 'Preferences could not be loaded. Trying again by itself…', savedChange: 'Saved', failedChange: 'Not saved, and put back.',
+  silence: 'Silence everything', silence_text: 'What is not told meanwhile is not told later. Required notifications still come.', hour: 'For an hour', day: 'For a day', week: 'For a week', untilResumed: 'Until I resume',
+  silent: 'Everything is silent.', silentUntil: 'Everything is silent until {time}.', resume: 'Resume',
+  matrix: 'What reaches me, and where', what: 'Notification', required: 'Required by this application: it cannot be switched off', channel_inbox: 'Inbox', channel_email: 'Email', channel_push: 'Push', channel_sms: 'SMS',
+  mode: 'When', modeDefault: 'As set', now: 'At once', digest: 'In a digest',
+  quiet: 'Quiet hours', quiet_text: 'Nothing but the inbox in these hours ({zone}).', from: 'From', until: 'Until',
+  topics: 'What I follow', level: 'Level', level_all: 'Everything', level_participating: 'Where I take part', level_mentions: 'When mentioned', level_none: 'Nothing', mute: 'Mute',
 };

@@ -24,7 +24,7 @@ SCOPES = {
     "recipients:write": "write recipients, their addresses and what they said, and erase one",
     "inbox": "act for any recipient of the tenant under /v1/me",
     "operate": "sign in as an operator",
-    "metrics": "read /metrics from elsewhere than this machine",
+    "metrics": "read /metrics",
 }
 
 

@@ -179,7 +179,9 @@ class Inbox:
             if not isinstance(id, UUID):
                 raise InvalidInput(f"{shown(id)} is no id of an item: give the UUID that it has in the list")
         if (how == "snoozed") != (until is not None):
-            raise InvalidInput(f"until when is said of what is snoozed, and only of that; got {how}, {shown(until)}")
+            raise InvalidInput(
+                f"until when is said of what is snoozed, and only of that; got {how}, {shown(until)}"
+            )
         ends = None if until is None else edit.ahead("until", until)
         return self._database.run(lambda conn: marking.mark(conn, tenant, recipient, ids, how, until=ends))
 
@@ -217,7 +219,9 @@ class Inbox:
         before: UUID | None = upto.above_top
         marked: list[Marked] = []
         while before is not None:
-            step = partial(marking.mark_page, query=query, how=how, before=before, number=upto.number, most=MOST_IDS)
+            step = partial(
+                marking.mark_page, query=query, how=how, before=before, number=upto.number, most=MOST_IDS
+            )
             some, before = self._database.run(step)
             marked += some
         return marked
@@ -253,7 +257,9 @@ class Inbox:
 
 def _tags(wanted: object) -> tuple[str, ...]:
     if isinstance(wanted, str) or not isinstance(wanted, Iterable):
-        raise InvalidInput(f"tags must be a list of tags, or of their beginnings with '*', got {shown(wanted)}")
+        raise InvalidInput(
+            f"tags must be a list of tags, or of their beginnings with '*', got {shown(wanted)}"
+        )
     return tag_filter.parse({"include": list(wanted)}).include
 
 

@@ -54,7 +54,13 @@ def serve(
     stop, it takes no more requests, answers those in hand, and ends what the worker has begun or gives it back, for at
     most ten seconds.
     """
-    flags = {"serve.host": host, "serve.port": port, "serve.workers": workers, "log": log_as, "verbose": verbose}
+    flags = {
+        "serve.host": host,
+        "serve.port": port,
+        "serve.workers": workers,
+        "log": log_as,
+        "verbose": verbose,
+    }
     settings = settings_of(context, {**which(app, database, types, smtp, sender), **flags})
     log_to_stderr(as_json=settings["log"] == "json", verbose=settings["verbose"])
     try:

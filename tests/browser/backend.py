@@ -68,7 +68,7 @@ class Backend:
         """An address that answers this page."""
         path = f"/page/{next(self._numbers)}"
         script = '<script type="module" src="/static/clarion.js"></script>'
-        text = f'<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Page</title><meta name="viewport" content="width=device-width">{head}{script}<body><main>{body}</main>'
+        text = f'<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Page</title><meta name="viewport" content="width=device-width">{head}{script}<body><main><h1>Page</h1>{body}</main>'
         self._pages[path] = text, {"Content-Security-Policy": csp} if csp else {}
         return self.url + path
 

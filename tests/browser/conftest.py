@@ -77,7 +77,7 @@ def inbox(backend: Backend, recipient: str) -> Any:
 
 @pytest.fixture
 def context(browser: Any) -> Iterator[Any]:
-    made = browser.new_context(viewport={"width": 900, "height": 760}, timezone_id="Europe/Berlin", locale="en-GB")
+    made = browser.new_context(viewport={"width": 900, "height": 760}, timezone_id="Europe/Berlin", locale="en-GB", reduced_motion="reduce")
     made.set_default_timeout(10_000)
     yield made
     made.close()
@@ -87,10 +87,12 @@ def context(browser: Any) -> Iterator[Any]:
 def show(backend: Backend, recipient: str, context: Any) -> Callable[..., Any]:
     """Opens a page with an element, `inbox`, `bell` or `preferences`, for this recipient."""
 
-    def opened(element: str = "inbox", attributes: str = "", *, page: Any = None, inside: str = "", **rest: Any) -> Any:
+    def opened(element: str = "inbox", attributes: str = "", *, page: Any = None, inside: str = "", token_url: bool = True, **rest: Any) -> Any:
         page = page or context.new_page()
         tag = f"clarion-{element}"
-        body = f'<{tag} token-url="/token/{recipient}" {attributes}>{inside}</{tag}>'
+        if token_url:
+            attributes += f' token-url="/token/{recipient}"'
+        body = f"<{tag} {attributes}>{inside}</{tag}>"
         page.goto(backend.page(body, **rest))
         return page
 

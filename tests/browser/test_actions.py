@@ -122,7 +122,7 @@ def test_everything_by_keyboard(show: Any, inbox: Any, three: list[str]) -> None
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     await_titles(page, ["Three"])
-    assert inbox.items[three[0]]["snoozed_until"]
+    await_that(page, lambda: inbox.items[three[0]]["snoozed_until"] is not None, "snoozed")
     assert focused(page) == "Three"
     page.keyboard.press("/")
     assert focused(page) == "Search notifications"

@@ -47,7 +47,7 @@ def test_what_is_known_is_too_old(show: Any, backend: Any, inbox: Any) -> None:
 
 
 def test_loading_empty_and_error_say_what_they_are(show: Any, backend: Any, inbox: Any) -> None:
-    backend.slow["inbox"] = 0.4
+    backend.slow["inbox"] = 1.2
     page = show()
     await_that(page, lambda: states(page) == {"loading"}, "loading")
     assert page.get_by_text("Loading…").count() == 1

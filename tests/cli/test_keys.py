@@ -22,9 +22,33 @@ def run(url: str, *arguments: str) -> Ended:
 
 def test_creating_listing_and_revoking(shop: Clarion, database_url: str) -> None:
     assert "no key yet" in run(database_url, "list").out
-    made = run(database_url, "create", "the \x1b[31m shop", "--scope", "events:write", "--scope", "metrics", "--expires", "90d", "--by", "olga")
+    made = run(
+        database_url,
+        "create",
+        "the \x1b[31m shop",
+        "--scope",
+        "events:write",
+        "--scope",
+        "metrics",
+        "--expires",
+        "90d",
+        "--by",
+        "olga",
+    )
     assert made.code == 1  # a name with a control character
-    made = run(database_url, "create", "shop", "--scope", "events:write", "--scope", "metrics", "--expires", "90d", "--by", "olga")
+    made = run(
+        database_url,
+        "create",
+        "shop",
+        "--scope",
+        "events:write",
+        "--scope",
+        "metrics",
+        "--expires",
+        "90d",
+        "--by",
+        "olga",
+    )
     assert made.code == 0
     secret = made.out.strip()  # and nothing else, so that it can be put somewhere
     assert "not shown again" in made.err
@@ -42,7 +66,9 @@ def test_creating_listing_and_revoking(shop: Clarion, database_url: str) -> None
 
 
 def test_as_json(shop: Clarion, database_url: str) -> None:
-    made = json.loads(run(database_url, "create", "shop", "--scope", "inbox", "--tenant", "acme", "--json").out)
+    made = json.loads(
+        run(database_url, "create", "shop", "--scope", "inbox", "--tenant", "acme", "--json").out
+    )
     key = shop.keys.check(made["secret"])
     assert key is not None
     assert made["key"]["id"] == str(key.id)

@@ -113,6 +113,22 @@ def test_what_recipients_say_in_the_documents(database_url: str, capsys: pytest.
     clarion.close()
 
 
+async def test_the_inbox_in_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = _run("docs/inbox.md", {})
+    clarion: Clarion = names["clarion"]
+    with clarion.database.engine.begin() as conn:
+        for n in range(3):
+            clarion.emit(conn, "cl.comment.created", to=["bob"], data={"title": f"Comment {n}"})
+    async with working(clarion):
+        await until(lambda: done(clarion))
+    upto = names["follow"]("bob", names["start"])
+    names["work_through"]("bob")
+    kinds = [change.kind for change in clarion.changes.read(upto, recipient="bob").changes]
+    assert kinds == ["read", "unread", "done", "done", "snoozed"]
+    clarion.close()
+
+
 def test_types_in_the_documents_can_be_declared(tmp_path: Path) -> None:
     (shown,) = blocks("docs/quickstart.md", "toml")
     path = tmp_path / "types.toml"

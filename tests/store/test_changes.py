@@ -36,7 +36,9 @@ def read(db: Database, after: int = 0, chosen: Chosen = ALL, most: int = 500) ->
     return db.read(lambda conn: changes.read(conn, chosen, after=after, most=most))
 
 
-def follow(db: Database, chosen: Chosen = ALL, most: int = 500, after: int = 0) -> list[Row[tuple[object, ...]]]:
+def follow(
+    db: Database, chosen: Chosen = ALL, most: int = 500, after: int = 0
+) -> list[Row[tuple[object, ...]]]:
     """All pages, as a reader goes on from one to the next."""
     rows: list[Row[tuple[object, ...]]] = []
     while True:
@@ -214,7 +216,7 @@ def test_writers_sequencers_and_readers_at_once(db: Database) -> None:
         def run() -> None:
             try:
                 work()
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001 - told by the test
                 failures.append(error)
 
         thread = threading.Thread(target=run)

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -173,3 +174,34 @@ def test_what_is_committed_is_on_the_disk(impatient: Database) -> None:
         ]
     )
     assert settings == ["wal", 2]
+
+
+def test_a_look_up_sees_at_each_statement_what_is_committed_then(database: str, database_url: str) -> None:
+    """On SQLite, what was committed when it began; on neither does it hold up a writer."""
+    opened = Database(database_url)
+    opened.run(lambda conn: conn.execute(sa.text("CREATE TABLE numbers (n INTEGER)")))
+
+    def twice(conn: Connection) -> tuple[int, int]:
+        number = sa.text("SELECT count(*) FROM numbers")
+        before = conn.execute(number).scalar_one()
+        opened.run(put)
+        return before, conn.execute(number).scalar_one()
+
+    assert opened.look_up(twice) == (0, 1 if database == "postgresql" else 0)
+    assert count(opened) == 1
+    opened.run(put)
+    assert count(opened) == 2, "a connection that looked up is given back as it was"
+    opened.close()
+
+
+def test_an_engine_that_is_put_in_place_of_its_own_is_used_for_all(database_url: str, tmp_path: Path) -> None:
+    opened, other = Database(database_url), Database(f"sqlite:///{tmp_path / 'other.db'}")
+    other.run(lambda conn: conn.execute(sa.text("CREATE TABLE numbers (n INTEGER)")))
+    opened.engine.dispose()
+    opened.engine = other.engine
+    opened.run(put)
+    number = sa.text("SELECT count(*) FROM numbers")
+    assert (
+        opened.look_up(lambda conn: conn.execute(number).scalar_one()) == count(opened) == count(other) == 1
+    )
+    opened.close()

@@ -23,9 +23,9 @@ from tests.store.make import person, queued, told
 FIRST = Cursor(number=0).before
 
 
-def found(db: Database, of: str, tenant: str, most: int, view: View, filter: Filter) -> list[UUID]:
+def found(db: Database, of: str, tenant: str, most: int, view: View, wanted: Filter) -> list[UUID]:
     """The ids in all pages of a view."""
-    query = Query(tenant=tenant, recipient=of, view=view, filter=filter)
+    query = Query(tenant=tenant, recipient=of, view=view, filter=wanted)
     before: UUID | None = FIRST
     ids: list[UUID] = []
     while before is not None:
@@ -44,9 +44,9 @@ def items(
     *,
     most: int = 50,
     view: View = "inbox",
-    filter: Filter = ALL,
+    wanted: Filter = ALL,
 ) -> list[Item]:
-    ids = found(db, of, tenant, most, view, filter)
+    ids = found(db, of, tenant, most, view, wanted)
     return db.read(lambda conn: inbox.read(conn, tenant, ids))
 
 
@@ -54,7 +54,9 @@ def unread(db: Database, of: str = "bob", tenant: str = "default") -> int:
     return db.read(lambda conn: inbox.count_unread(conn, tenant, of))
 
 
-def mark(db: Database, how: str, *of: Item, by: str = "bob", tenant: str = "default", **until: Any) -> list[UUID]:
+def mark(
+    db: Database, how: str, *of: Item, by: str = "bob", tenant: str = "default", **until: Any
+) -> list[UUID]:
     ids = [item.id for item in of]
     return [m.id for m in db.run(lambda conn: marking.mark(conn, tenant, by, ids, how, **until))]  # type: ignore[arg-type]  # named in tests
 
@@ -155,7 +157,10 @@ def test_each_view_has_its_items_and_counts_equal_lists(
     mark(db, "snoozed", shown[5], until=shown[5].created_at + timedelta(days=1))
     for how in ("read", "done", "saved"):
         mark(db, how, shown[6])
-    numbers = {view: [shown.index(next(s for s in shown if s.id == i.id)) for i in items(db, view=view)] for view in VIEWS}
+    numbers = {
+        view: [shown.index(next(s for s in shown if s.id == i.id)) for i in items(db, view=view)]
+        for view in VIEWS
+    }
     assert numbers == {
         "inbox": [0, 1, 3, 7, 8],
         "unread": [0, 3, 7, 8],
@@ -179,7 +184,7 @@ def test_each_view_has_its_items_and_counts_equal_lists(
 
 
 @pytest.mark.parametrize(
-    ("filter", "subjects"),
+    ("wanted", "subjects"),
     [
         (Filter(), "dcba"),
         (Filter(severity=Severity.WARNING), "cb"),
@@ -197,7 +202,7 @@ def test_each_view_has_its_items_and_counts_equal_lists(
     ],
 )
 @pytest.mark.parametrize("view", ["inbox", "unread", "saved"])
-def test_filters(db: Database, filter: Filter, subjects: str, view: View) -> None:
+def test_filters(db: Database, wanted: Filter, subjects: str, view: View) -> None:
     def write(conn: Connection) -> None:
         person(conn, "bob")
         told(conn, "bob", subject="a", tags=["ci"])
@@ -208,7 +213,9 @@ def test_filters(db: Database, filter: Filter, subjects: str, view: View) -> Non
     db.run(write)
     mark(db, "saved", *items(db))
     for most in (1, 50):
-        assert "".join(i.event.subject or "" for i in items(db, view=view, filter=filter, most=most)) == subjects
+        assert (
+            "".join(i.event.subject or "" for i in items(db, view=view, wanted=wanted, most=most)) == subjects
+        )
 
 
 def test_a_filter_that_lets_little_pass_looks_at_so_many_at_once(
@@ -222,7 +229,7 @@ def test_a_filter_that_lets_little_pass_looks_at_so_many_at_once(
     first = db.read(lambda conn: inbox.find(conn, query, before=FIRST, most=5))
     assert first.rows == []
     assert first.then is not None
-    assert [item.event.subject for item in items(db, filter=query.filter)] == ["default/1"]
+    assert [item.event.subject for item in items(db, wanted=query.filter)] == ["default/1"]
 
 
 def test_a_page_of_a_foreign_place_still_holds_only_one_s_own(db: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from clarion import clock, event
+from clarion import clock, event, ids
 from clarion.delivery import sent
 from clarion.store import (
     events,
@@ -136,13 +136,26 @@ def _is_in_a_digest_to_be_sent(db: Database) -> None:
     deliver(db, id)
 
 
+def _is_snoozed_until_now(db: Database) -> None:
+    """Its time has come, and nobody has brought it back yet."""
+    its = s.notifications.c.event_id == told_and_sent(db, "bob").id
+    values = {"snoozed_until": clock.now() + DAY}
+    db.run(lambda conn: conn.execute(sa.update(s.notifications).where(its).values(values)))
+
+
+def _came_back_lately(db: Database) -> None:
+    its = s.notifications.c.event_id == told_and_sent(db, "bob").id
+    back = ids.from_parts(int((clock.now() + 30 * DAY).timestamp() * 1000), 0)
+    db.run(lambda conn: conn.execute(sa.update(s.notifications).where(its).values(place=back)))
+
+
 STAYS: Mapping[str, Callable[[Database], None]] = {
     name.removeprefix("_"): made
     for name, made in {
         f.__name__: f
         for f in (
             _waits, _one_of_two_waits, _is_being_sent, _was_replayed, _is_not_walked, _is_scheduled, _is_saved,
-            _is_snoozed, _condition_is_open, _condition_has_ended_lately, _is_to_be_taken_back, _holds_a_slot,
+            _is_snoozed, _is_snoozed_until_now, _came_back_lately, _condition_is_open, _condition_has_ended_lately, _is_to_be_taken_back, _holds_a_slot,
             _waits_with_a_slot, _waits_for_a_slot, _is_in_an_open_digest, _is_in_a_digest_to_be_sent,
             _made_a_condition_worse,
         )
@@ -193,6 +206,14 @@ def test_a_large_audience_stays_whole(db: Database, ago: Ago, why: str) -> None:
     assert prune(db, most=20) == {}
     assert there(db) == {large.id}
     assert number(db, s.notifications) == 60
+
+
+def test_what_is_saved_and_deleted_goes(db: Database, ago: Ago) -> None:
+    ago(40)
+    _is_saved(db)
+    db.run(lambda conn: conn.execute(sa.update(s.notifications).values(deleted_at=clock.now())))
+    ago(0)
+    assert prune(db)["notifications"] == 2
 
 
 def test_every_reason_has_its_test() -> None:

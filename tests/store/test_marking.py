@@ -73,7 +73,10 @@ def test_there_and_back_each_once(db: Database, how: Mark, column: str, reverse:
     assert [kind for kind, *_ in kinds(db)] == [how, how]
     if how != "snoozed":  # until another time is another state
         assert marked(db, how, first, second) == []
-    assert {one.id for one in marked(db, how, second, third)} == {third, *([second] if how == "snoozed" else [])}
+    assert {one.id for one in marked(db, how, second, third)} == {
+        third,
+        *([second] if how == "snoozed" else []),
+    }
     told_so_far(db)
     back = marked(db, reverse, first, second, third)
     assert {one.id for one in back} == {first, second, third}
@@ -155,7 +158,10 @@ def test_two_at_once_count_once(db: Database) -> None:
     ids = [item.id for item in items(db)]
     told_so_far(db)
     found: list[Marked] = []
-    both = [threading.Thread(target=lambda of=of: found.extend(marked(db, "read", *of))) for of in (ids, ids[::-1])]  # type: ignore[misc]
+    both = [
+        threading.Thread(target=lambda of=of: found.extend(marked(db, "read", *of)))
+        for of in (ids, ids[::-1])
+    ]  # type: ignore[misc]
     for one in both:
         one.start()
     for one in both:
@@ -244,7 +250,9 @@ def test_what_was_made_before_and_committed_after_is_left_alone(db: Database) ->
 
 
 def give_back(db: Database, most: int = 100) -> int:
-    assert db.read(marking.to_return) == bool(found := db.run(lambda conn: marking.give_back(conn, most=most)))
+    any_due = db.read(marking.to_return)
+    found = db.run(lambda conn: marking.give_back(conn, most=most))
+    assert any_due == bool(found)
     return found
 
 

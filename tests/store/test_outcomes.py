@@ -258,3 +258,26 @@ def test_what_lost_its_lease_is_cancelled_at_once(db: Database, one: UUID, trave
     late = db.run(lambda conn: outcomes.settle(conn, [Settlement(frozen, sent(None, SECOND))]))
     assert late.lost == {("default", one)}
     assert db.read(lambda conn: history(conn, one)) == [("cancelled", True, "withdrawn")]
+
+
+def test_many_are_given_back_together_and_each_under_its_own_claim(db: Database) -> None:
+    def write(conn: Connection) -> None:
+        who = [f"p{n}" for n in range(6)]
+        for id in who:
+            person(conn, id)
+        told(conn, *who)
+
+    db.run(write)
+    claims = db.run(claim)
+    lost = sa.update(queue_table).where(queue_table.c.delivery_id == claims[0].delivery_id)
+    db.run(lambda conn: conn.execute(lost.values(claims=queue_table.c.claims + 1)))
+    retry = not_sent(Retry("busy"), attempt=1, claim=1, retries=Retries((10 * SECOND,), jitter=0))
+    came_to = [given_back()] * 4 + [retry] * 2
+    ended = [Settlement(one, outcome) for one, outcome in zip(claims, came_to, strict=True)]
+    settled = db.run(lambda conn: outcomes.settle(conn, ended))
+    assert settled.lost == {claims[0].key}
+    rows = db.read(queued)
+    assert rows[claims[0].delivery_id].lease_until is not None
+    assert [rows[one.delivery_id].lease_until for one in claims[1:]] == [None] * 5
+    assert [rows[one.delivery_id].attempts for one in claims] == [0, 0, 0, 0, 1, 1]
+    assert {one.delivery_id for one in db.run(claim)} == {one.delivery_id for one in claims[1:4]}

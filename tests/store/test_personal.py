@@ -35,12 +35,19 @@ def clarion(database_url: str) -> Iterator[Clarion]:
 def lived(clarion: Clarion) -> None:
     """Somebody who was told, chose, did something, and was written to without an account; and a neighbour."""
     recipients = clarion.recipients
-    recipients.upsert("roberta-id", name=NAME, addresses={"wire": [MAIL, OTHER]}, roles=["admin"], by="roberta-id")
+    recipients.upsert(
+        "roberta-id", name=NAME, addresses={"wire": [MAIL, OTHER]}, roles=["admin"], by="roberta-id"
+    )
     recipients.upsert("carol", name="Carol", addresses={"wire": "carol@a.test"})
     recipients.prefer("roberta-id", "category:notes", channel="wire", enabled=True, by="roberta-id")
     recipients.prefer("carol", "category:notes", enabled=True, by="roberta-id")
     recipients.subscribe("roberta-id", "cl/42")
-    emit(clarion, "note", to=["roberta-id", "carol"], data={"text": f"{NAME} <{MAIL}> did it", "who": "roberta-id"})
+    emit(
+        clarion,
+        "note",
+        to=["roberta-id", "carol"],
+        data={"text": f"{NAME} <{MAIL}> did it", "who": "roberta-id"},
+    )
     emit(clarion, "note", actor="roberta-id", to=["carol"], data={"by": NAME}, url=f"/people?mail={MAIL}")
     emit(clarion, "note", to=[Address("wire", MAIL)], data={"text": "without an account"})
     emit(clarion, "note", to=[Role("admin")], data={"text": "for the last of a crowd"})
@@ -72,7 +79,10 @@ def where(clarion: Clarion) -> set[str]:
 
 def test_nothing_is_left_of_whom_is_erased(clarion: Clarion) -> None:
     lived(clarion)
-    assert {f"clarion_{name}" for name in ("recipients", "addresses", "events", "notifications", "outcomes", "preference_changes")} <= where(clarion)
+    assert {
+        f"clarion_{name}"
+        for name in ("recipients", "addresses", "events", "notifications", "outcomes", "preference_changes")
+    } <= where(clarion)
     others = clarion.recipients.said("carol")
     gone = clarion.recipients.erase("roberta-id")
     assert where(clarion) == set()
@@ -94,7 +104,9 @@ def test_what_others_need_stays(clarion: Clarion) -> None:
     assert 'a "quote" and nothing else' in rows
     assert "'actor': 'erased'" in rows
     assert "'by': 'erased'" in rows
-    for row in clarion.database.read(lambda conn: conn.execute(sa.select(metadata.tables["clarion_events"])).all()):
+    for row in clarion.database.read(
+        lambda conn: conn.execute(sa.select(metadata.tables["clarion_events"])).all()
+    ):
         assert clarion.counts(row.id).complete
     assert "carol@a.test" in everything(clarion)["clarion_addresses"]
 
@@ -112,9 +124,17 @@ def test_only_of_their_tenant(clarion: Clarion) -> None:
 def test_a_short_name_or_id_spoils_no_words_of_others(clarion: Clarion) -> None:
     clarion.recipients.upsert("al", name="Al")
     clarion.recipients.upsert("carol", name="Carol")
-    event = emit(clarion, "note", actor="al", to=["carol", "al"], data={"text": "Al also told Alan", "al": 1, "who": "al"})
+    event = emit(
+        clarion,
+        "note",
+        actor="al",
+        to=["carol", "al"],
+        data={"text": "Al also told Alan", "al": 1, "who": "al"},
+    )
     clarion.recipients.erase("al")
-    (row,) = clarion.recipients.export("carol")["events"] or [None]  # not decided on yet: carol has no notification
+    (row,) = clarion.recipients.export("carol")["events"] or [
+        None
+    ]  # not decided on yet: carol has no notification
     assert row is None
     stored = everything(clarion)["clarion_events"]
     assert str(event) in stored

@@ -36,14 +36,11 @@ def test_the_migrated_tables_are_those_of_the_schema(db: Database) -> None:
 def test_the_migrated_indexes_are_those_of_the_schema(db: Database) -> None:
     def read(conn: Connection) -> dict[str, set[str]]:
         inspected = sa.inspect(conn)
-        found = {
+        return {
             name: {str(index["name"]) for index in inspected.get_indexes(name)} for name in metadata.tables
         }
-        return found
 
-    expected = {
-        name: {str(index.name) for index in table.indexes} for name, table in metadata.tables.items()
-    }
+    expected = {name: {str(index.name) for index in table.indexes} for name, table in metadata.tables.items()}
     assert db.read(read) == expected
 
 

@@ -45,8 +45,12 @@ class Model:
                 told(conn, self.who, thread=thread, severity=severity, actor=actor).id
                 for (thread, severity, actor), _ in arrivals
             ]
-            page = inbox.find(conn, Query(tenant="default", recipient=self.who), before=TOP, most=len(made) or 1)
-            id_of = {item.event.id: item.id for item in inbox.read(conn, "default", [row.id for row in page.rows])}
+            page = inbox.find(
+                conn, Query(tenant="default", recipient=self.who), before=TOP, most=len(made) or 1
+            )
+            id_of = {
+                item.event.id: item.id for item in inbox.read(conn, "default", [row.id for row in page.rows])
+            }
             for event, (_, how) in zip(made, arrivals, strict=True):
                 if how is not None:
                     until = {"until": AHEAD} if how == "snoozed" else {}
@@ -56,12 +60,17 @@ class Model:
         ids = self.db.run(write)
         self.rows += [(id, arrival, how) for id, (arrival, how) in zip(ids, arrivals, strict=True)]
 
-    def heads(self, view: View, filter: Filter) -> list[UUID]:
+    def heads(self, view: View, wanted: Filter) -> list[UUID]:
         """The newest of each thread that passes, the newest first."""
         found, seen = [], set()
         for id, (thread, severity, _), how in reversed(self.rows):
-            passes = filter.at_least is None or Severity.of(severity) >= filter.at_least
-            if how not in (None, "read") or (view == "unread" and how == "read") or not passes or thread in seen:
+            passes = wanted.at_least is None or Severity.of(severity) >= wanted.at_least
+            if (
+                how not in (None, "read")
+                or (view == "unread" and how == "read")
+                or not passes
+                or thread in seen
+            ):
                 continue
             found.append(id)
             seen |= set() if thread is None else {thread}
@@ -70,7 +79,11 @@ class Model:
     def check(self, group: Group) -> None:
         thread = group.thread
         inside = [(id, a, how) for id, a, how in reversed(self.rows) if how in (None, "read")]
-        some = [one for one in inside if one[0] == group.newest.id] if thread is None else [one for one in inside if one[1][0] == thread]
+        some = (
+            [one for one in inside if one[0] == group.newest.id]
+            if thread is None
+            else [one for one in inside if one[1][0] == thread]
+        )
         assert (group.number, group.unread) == (len(some), sum(how is None for _, _, how in some))
         assert list(group.actors) == list(dict.fromkeys(a[2] for _, a, _ in some))
 
@@ -85,7 +98,7 @@ AHEAD = datetime(2100, 1, 1, tzinfo=UTC)
     between=st.lists(st.lists(st.tuples(ARRIVAL, DONE_WITH), max_size=3), min_size=1, max_size=4),
     most=st.integers(1, 4),
     view=st.sampled_from(["inbox", "unread"]),
-    filter=st.sampled_from([ALL, Filter(at_least=Severity.ACTION)]),
+    wanted=st.sampled_from([ALL, Filter(at_least=Severity.ACTION)]),
 )
 def test_no_thread_twice_and_none_left_out(
     db: Database,
@@ -93,12 +106,12 @@ def test_no_thread_twice_and_none_left_out(
     between: list[list[tuple[Arrival, str | None]]],
     most: int,
     view: View,
-    filter: Filter,
+    wanted: Filter,
 ) -> None:
     model = Model(db, f"p{next(_numbers)}")
     model.arrive(first)
-    expected = model.heads(view, filter)
-    query = Query(tenant="default", recipient=model.who, view=view, filter=filter)
+    expected = model.heads(view, wanted)
+    query = Query(tenant="default", recipient=model.who, view=view, filter=wanted)
     arrivals = iter(between)
     shown: list[UUID] = []
     before, top = TOP, None
@@ -114,7 +127,7 @@ def test_no_thread_twice_and_none_left_out(
         model.arrive(next(arrivals, []))
     assert shown == expected
     again = db.read(lambda conn: threads.find(conn, query, before=TOP, top=None, most=200))
-    assert [row.id for row in again.rows] == model.heads(view, filter), "what has arrived anew is on top"
+    assert [row.id for row in again.rows] == model.heads(view, wanted), "what has arrived anew is on top"
 
 
 def test_a_long_thread_is_counted_to_a_hundred(db: Database) -> None:

@@ -30,7 +30,11 @@ _BY_HASH = "WHERE clarion_api_keys.hash ="
 
 def forgets_the_tenant(statement: str) -> bool:
     """Whether a statement goes to rows of tenants without saying of which."""
-    if not _NAMED.search(statement) or _BY_HASH in statement or statement.lstrip().upper().startswith("INSERT"):
+    if (
+        not _NAMED.search(statement)
+        or _BY_HASH in statement
+        or statement.lstrip().upper().startswith("INSERT")
+    ):
         return False
     _, _, condition = statement.partition("WHERE")
     return re.search(r"\btenant\b", condition) is None
@@ -94,7 +98,7 @@ def token(recipient: str, **said: Any) -> dict[str, str]:
 @pytest.fixture
 async def http(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
     """A client inside this process."""
-    transport = httpx2.ASGITransport(app, client=("203.0.113.7", 40000))
+    transport = httpx2.ASGITransport(app)
     async with httpx2.AsyncClient(transport=transport, base_url=HOST) as client:
         yield client
     await app.state.service.close()

@@ -11,11 +11,13 @@ from uuid import UUID
 import httpx2
 import pytest
 import sqlalchemy as sa
+from opentelemetry import trace
 
-from clarion import Clarion, clock
+from clarion import Clarion, clock, tracing
 from clarion.event import EventFields
 from clarion.store.schema import events
 from clarion.web import bodies, event_body
+from tests.support import spans
 from tests.support.working import count
 
 pytestmark = pytest.mark.anyio
@@ -25,28 +27,46 @@ NOTE = {"type": "note", "to": {"author": ["bob"]}, "data": {"title": "Merged"}}
 
 
 def stored(clarion: Clarion) -> list[sa.Row]:
-    return list(clarion.database.read(lambda conn: conn.execute(sa.select(events).order_by(events.c.id)).all()))
+    return list(
+        clarion.database.read(lambda conn: conn.execute(sa.select(events).order_by(events.c.id)).all())
+    )
 
 
-async def test_an_event_is_stored_when_it_is_answered(http: httpx2.AsyncClient, clarion: Clarion, key: Key) -> None:
-    answer = await http.post("/v1/events", json={**NOTE, "actor": "alice", "severity": "action"}, headers=key("events:write"))
+async def test_an_event_is_stored_when_it_is_answered(
+    http: httpx2.AsyncClient, clarion: Clarion, key: Key
+) -> None:
+    answer = await http.post(
+        "/v1/events", json={**NOTE, "actor": "alice", "severity": "action"}, headers=key("events:write")
+    )
     assert answer.status_code == 202
     (row,) = stored(clarion)
     assert answer.json() == {"id": str(row.id)}
-    assert (row.tenant, row.type, row.actor, row.to, row.data) == ("default", "note", "alice", [["author", ["bob"]]], {"title": "Merged"})
+    assert (row.tenant, row.type, row.actor, row.to, row.data) == (
+        "default",
+        "note",
+        "alice",
+        [["author", ["bob"]]],
+        {"title": "Merged"},
+    )
 
 
 async def test_the_tenant_is_the_one_of_the_key(http: httpx2.AsyncClient, clarion: Clarion, key: Key) -> None:
     await http.post("/v1/events", json=NOTE, headers=key("events:write", tenant="other"))
     assert [row.tenant for row in stored(clarion)] == ["other"]
-    refused = await http.post("/v1/events", json={**NOTE, "tenant": "default"}, headers=key("events:write", tenant="other"))
+    refused = await http.post(
+        "/v1/events", json={**NOTE, "tenant": "default"}, headers=key("events:write", tenant="other")
+    )
     assert refused.status_code == 422
     assert "the one of the key" in refused.json()["detail"]
 
 
-async def test_many_are_stored_together_or_not_at_all(http: httpx2.AsyncClient, clarion: Clarion, key: Key) -> None:
+async def test_many_are_stored_together_or_not_at_all(
+    http: httpx2.AsyncClient, clarion: Clarion, key: Key
+) -> None:
     mine = key("events:write")
-    answer = await http.post("/v1/events", json={"events": [{**NOTE, "subject": str(n)} for n in range(120)]}, headers=mine)
+    answer = await http.post(
+        "/v1/events", json={"events": [{**NOTE, "subject": str(n)} for n in range(120)]}, headers=mine
+    )
     assert answer.status_code == 202
     ids = [UUID(id) for id in answer.json()["ids"]]
     assert {row.id: row.subject for row in stored(clarion)} == {id: str(n) for n, id in enumerate(ids)}
@@ -104,6 +124,20 @@ async def test_they_share_commits(http: httpx2.AsyncClient, clarion: Clarion, ke
     assert count(clarion, events) == 101
 
 
+async def test_its_span_goes_with_it(
+    http: httpx2.AsyncClient, clarion: Clarion, key: Key, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    provider = spans.provider(lines.append)
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+    monkeypatch.setattr(tracing, "ON", False)
+    await http.post("/v1/events", json=NOTE, headers=key("events:write"))
+    (row,) = stored(clarion)
+    (span,) = [one for one in map(json.loads, lines) if one["name"].startswith("emit")]
+    assert spans.trace_of(span).removeprefix("0x") in row.trace_context["traceparent"]
+    provider.shutdown()
+
+
 async def test_a_dry_run_stores_nothing_and_says_what_would_be_decided(
     http: httpx2.AsyncClient, clarion: Clarion, key: Key
 ) -> None:
@@ -141,9 +175,15 @@ async def test_cloudevents(http: httpx2.AsyncClient, clarion: Clarion, key: Key,
         headers = {f"ce-{name}": str(value) for name, value in CLOUD.items() if name != "data"}
         sent = {"json": CLOUD["data"], "headers": {**mine, **headers}}
     elif mode == "structured":
-        sent = {"content": json.dumps(CLOUD), "headers": {**mine, "Content-Type": "application/cloudevents+json; charset=utf-8"}}
+        sent = {
+            "content": json.dumps(CLOUD),
+            "headers": {**mine, "Content-Type": "application/cloudevents+json; charset=utf-8"},
+        }
     else:
-        sent = {"content": json.dumps([CLOUD]), "headers": {**mine, "Content-Type": "application/cloudevents-batch+json"}}
+        sent = {
+            "content": json.dumps([CLOUD]),
+            "headers": {**mine, "Content-Type": "application/cloudevents-batch+json"},
+        }
     answer = await http.post("/v1/events", **sent)
     assert answer.status_code == 202, answer.text
     (row,) = stored(clarion)
@@ -229,7 +269,9 @@ async def test_another_kind_of_body(http: httpx2.AsyncClient, key: Key) -> None:
         assert (refused.status_code, refused.json()["status"]) == (415, 415)
 
 
-async def test_a_body_that_is_too_large_is_not_read(http: httpx2.AsyncClient, clarion: Clarion, key: Key) -> None:
+async def test_a_body_that_is_too_large_is_not_read(
+    http: httpx2.AsyncClient, clarion: Clarion, key: Key
+) -> None:
     sent = 0
 
     async def chunks() -> object:

@@ -39,7 +39,9 @@ async def test_signing_in_and_out(http: httpx2.AsyncClient, clarion: Clarion) ->
     assert (await http.get("/v1/session")).status_code == 401
 
 
-async def test_a_cookie_that_no_script_reads_and_no_other_site_sends(clarion: Clarion, http: httpx2.AsyncClient) -> None:
+async def test_a_cookie_that_no_script_reads_and_no_other_site_sends(
+    clarion: Clarion, http: httpx2.AsyncClient
+) -> None:
     answer = await http.post("/v1/session", json={"key": secret(clarion)})
     cookie = answer.headers["set-cookie"].lower()
     assert all(word in cookie for word in ("httponly", "samesite=strict", "secure", "path=/", "max-age="))
@@ -77,7 +79,16 @@ async def test_sessions_that_are_none(http: httpx2.AsyncClient, clarion: Clarion
     cookie = http.cookies["clarion_session"]
     http.cookies.clear()
     body, _, signature = cookie.partition(".")
-    for forged in ("", "x", ".", body, f"{body}.", f"{body}x.{signature}", f"{body}.{signature[:-2]}", "A" * 5000):
+    for forged in (
+        "",
+        "x",
+        ".",
+        body,
+        f"{body}.",
+        f"{body}x.{signature}",
+        f"{body}.{signature[:-2]}",
+        "A" * 5000,
+    ):
         answer = await http.get("/v1/session", headers={"Cookie": f"clarion_session={forged}"})
         assert answer.status_code == 401, forged
     other = create_app(clarion, Settings(session_secret="another secret of thirty-two bytes, at least"))
@@ -98,7 +109,9 @@ async def test_processes_with_one_secret_know_each_others_sessions(clarion: Clar
             assert (await http.get("/v1/session")).status_code == 200
 
 
-async def test_a_session_ends_with_its_time(http: httpx2.AsyncClient, clarion: Clarion, travel: Travel) -> None:
+async def test_a_session_ends_with_its_time(
+    http: httpx2.AsyncClient, clarion: Clarion, travel: Travel
+) -> None:
     await sign_in(http, secret(clarion))
     cookie = {"Cookie": f"clarion_session={http.cookies['clarion_session']}"}
     http.cookies.clear()
@@ -108,7 +121,9 @@ async def test_a_session_ends_with_its_time(http: httpx2.AsyncClient, clarion: C
     assert (await http.get("/v1/session", headers=cookie)).status_code == 401
 
 
-async def test_a_session_ends_with_its_key(http: httpx2.AsyncClient, clarion: Clarion, travel: Travel) -> None:
+async def test_a_session_ends_with_its_key(
+    http: httpx2.AsyncClient, clarion: Clarion, travel: Travel
+) -> None:
     await sign_in(http, secret(clarion))
     assert (await http.get("/v1/session")).status_code == 200
     clarion.keys.revoke(clarion.keys.all()[0].id)
@@ -116,7 +131,9 @@ async def test_a_session_ends_with_its_key(http: httpx2.AsyncClient, clarion: Cl
     assert (await http.get("/v1/session")).status_code == 401
 
 
-async def test_a_revoked_key_is_refused_within_seconds(http: httpx2.AsyncClient, clarion: Clarion, travel: Travel) -> None:
+async def test_a_revoked_key_is_refused_within_seconds(
+    http: httpx2.AsyncClient, clarion: Clarion, travel: Travel
+) -> None:
     mine = {"Authorization": f"Bearer {secret(clarion)}"}
     assert (await http.get("/v1/types", headers=mine)).status_code == 200
     clarion.keys.revoke(clarion.keys.all()[0].id)
@@ -124,7 +141,9 @@ async def test_a_revoked_key_is_refused_within_seconds(http: httpx2.AsyncClient,
     assert (await http.get("/v1/types", headers=mine)).status_code == 401
 
 
-async def test_a_key_that_expires_is_refused_at_once(http: httpx2.AsyncClient, clarion: Clarion, travel: Travel) -> None:
+async def test_a_key_that_expires_is_refused_at_once(
+    http: httpx2.AsyncClient, clarion: Clarion, travel: Travel
+) -> None:
     mine = {"Authorization": f"Bearer {secret(clarion, lasts=timedelta(seconds=3))}"}
     assert (await http.get("/v1/types", headers=mine)).status_code == 200
     travel(timedelta(seconds=3))
@@ -136,4 +155,6 @@ async def test_keys_that_sign_nobody_in(http: httpx2.AsyncClient, clarion: Clari
     assert (without.status_code, "operate" in without.json()["detail"]) == (403, True)
     for key in ("", "clk_x", "clk_" + "A" * 43):
         assert (await http.post("/v1/session", json={"key": key})).status_code == 401
-    assert (await http.get("/v1/session", headers={"Authorization": f"Bearer {secret(clarion)}"})).status_code == 404
+    assert (
+        await http.get("/v1/session", headers={"Authorization": f"Bearer {secret(clarion)}"})
+    ).status_code == 404

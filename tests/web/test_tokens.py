@@ -184,7 +184,9 @@ def keys() -> Iterator[Keys]:
 
 
 def signed(key: Any, algorithm: str, kid: str | None = "one", **changed: Any) -> str:
-    return jwt.encode(claims(**changed), key, algorithm=algorithm, headers={} if kid is None else {"kid": kid})
+    return jwt.encode(
+        claims(**changed), key, algorithm=algorithm, headers={} if kid is None else {"kid": kid}
+    )
 
 
 def client(clarion: Clarion, source: str) -> httpx2.AsyncClient:
@@ -240,7 +242,12 @@ async def test_keys_that_cannot_be_read(clarion: Clarion, keys: Keys) -> None:
 async def test_public_keys_from_a_file(clarion: Clarion, tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     private = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(RSA))
-    others = [{"kty": "oct", "kid": "secret", "k": "AAAA"}, {**private, "kid": "private"}, 3, {"kid": "three", "kty": "RSA"}]
+    others = [
+        {"kty": "oct", "kid": "secret", "k": "AAAA"},
+        {**private, "kid": "private"},
+        3,
+        {"kid": "three", "kty": "RSA"},
+    ]
     path.write_text(json.dumps({"keys": [*others, public("one", RSA)]}))
     async with client(clarion, str(path)) as http:
         assert await status(http, signed(RSA, "RS256")) == 200
@@ -263,6 +270,7 @@ def _hmac_with(key: bytes) -> str:
     def part(value: bytes) -> str:
         return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
-    head = part(json.dumps({"alg": "HS256", "kid": "one"}).encode()) + "." + part(json.dumps(claims()).encode())
+    head = (
+        part(json.dumps({"alg": "HS256", "kid": "one"}).encode()) + "." + part(json.dumps(claims()).encode())
+    )
     return f"{head}.{part(hmac.digest(key, head.encode(), hashlib.sha256))}"
-

@@ -12,7 +12,14 @@ from clarion import clock
 from clarion.api_key import SCOPES
 from clarion.cli.author import ByOption, author
 from clarion.cli.ending import misused
-from clarion.cli.finding import AppOption, ConfigOption, DatabaseOption, JsonOption, TenantOption, find_existing
+from clarion.cli.finding import (
+    AppOption,
+    ConfigOption,
+    DatabaseOption,
+    JsonOption,
+    TenantOption,
+    find_existing,
+)
 from clarion.cli.printing import console, instant, plain, print_json, table
 from clarion.cli.times import duration
 from clarion.event import DEFAULT_TENANT
@@ -24,7 +31,9 @@ if TYPE_CHECKING:
 
 HELP = "Say who may use the HTTP API, and for what: list, create and revoke keys."
 LIST_EXAMPLE = "Example: clarion keys list --app shop.main:clarion"
-CREATE_EXAMPLE = "Example: clarion keys create shop --scope events:write --expires 90d --app shop.main:clarion"
+CREATE_EXAMPLE = (
+    "Example: clarion keys create shop --scope events:write --expires 90d --app shop.main:clarion"
+)
 REVOKE_EXAMPLE = "Example: clarion keys revoke 0197a6f0-5c1e-7f5a-9d0c-8a4e2f6b1c3d --app shop.main:clarion"
 
 _SCOPES = "; ".join(f"{scope}: {says}" for scope, says in SCOPES.items())
@@ -77,7 +86,8 @@ def create(
         list[str], typer.Option("--scope", metavar="SCOPE", help=f"May be repeated. {_SCOPES}.")
     ] = [],  # noqa: B006 - Typer copies it
     expires: Annotated[
-        str | None, typer.Option(metavar="TIME", help="For how long it holds: 12h, 90d. Without it: for good.")
+        str | None,
+        typer.Option(metavar="TIME", help="For how long it holds: 12h, 90d. Without it: for good."),
     ] = None,
     by: ByOption = None,
     tenant: TenantOption = DEFAULT_TENANT,

@@ -195,7 +195,7 @@ def _worker() -> Iterator[Setting]:
     )
     yield Setting("worker.page", count(), "Recipients decided on in one transaction.", default=3000)
     yield Setting("worker.walks", count(), "Events in hand at once.", default=100)
-    yield Setting("worker.batch", count(), "Deliveries claimed at once.", default=100)
+    yield Setting("worker.batch", count(), "Deliveries claimed at once.", default=200)
     yield Setting("worker.concurrency", count(), "Sends at once, per channel.", default=50)
     yield Setting(
         "worker.settle_within",

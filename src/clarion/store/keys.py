@@ -16,14 +16,14 @@ USED_WITHIN = timedelta(minutes=5)  # how coarsely it is kept when a key was las
 _COLUMNS = [column for column in api_keys.c if column.name != "hash"]
 
 
-def add(conn: Connection, key: ApiKey, hash: bytes) -> None:
+def add(conn: Connection, key: ApiKey, hashed: bytes) -> None:
     row = {column.name: getattr(key, column.name) for column in _COLUMNS}
-    conn.execute(sa.insert(api_keys).values(**{**row, "scopes": list(key.scopes)}, hash=hash))
+    conn.execute(sa.insert(api_keys).values(**{**row, "scopes": list(key.scopes)}, hash=hashed))
 
 
-def by_hash(conn: Connection, hash: bytes) -> ApiKey | None:
+def by_hash(conn: Connection, hashed: bytes) -> ApiKey | None:
     """The key of this secret, whosever it is: which tenant asks is what it tells."""
-    return _only(conn, api_keys.c.hash == hash)
+    return _only(conn, api_keys.c.hash == hashed)
 
 
 def by_id(conn: Connection, tenant: str, id: UUID) -> ApiKey | None:
@@ -56,4 +56,4 @@ def _only(conn: Connection, which: sa.ColumnElement[bool]) -> ApiKey | None:
 
 
 def _key(row: Row[Any]) -> ApiKey:
-    return ApiKey(**{**row._mapping, "scopes": tuple(row.scopes)})
+    return ApiKey(**{**row._asdict(), "scopes": tuple(row.scopes)})

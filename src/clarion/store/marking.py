@@ -13,6 +13,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql import FromClause
 
 from clarion import ids
 from clarion.change import CREATED, RETURNED
@@ -22,6 +23,7 @@ from clarion.store.schema import RETURNING, feed, notifications, unnumbered_chan
 from clarion.store.schema import changes as numbered
 
 _n = notifications.c
+
 
 @dataclass(frozen=True, slots=True)
 class _Change:
@@ -44,7 +46,10 @@ _CHANGES: Mapping[Mark, _Change] = {
     "seen": _set("seen_at"),
     "unseen": _unset("seen_at", "read_at"),
     "read": _Change(
-        lambda now: {"read_at": now, "seen_at": sa.func.coalesce(_n.seen_at, sa.literal(now, _n.seen_at.type))},
+        lambda now: {
+            "read_at": now,
+            "seen_at": sa.func.coalesce(_n.seen_at, sa.literal(now, _n.seen_at.type)),
+        },
         _n.read_at.is_(None),
     ),
     "unread": _unset("read_at"),
@@ -71,25 +76,20 @@ def mark(
 
     Others' ids change nothing. `until`: of what is snoozed.
     """
-    ordered = sorted(set(of), key=lambda id: id.bytes)
-    if not ordered:
-        return []
     change = _snoozed(until) if how == "snoozed" else _CHANGES[how]
-    where = [*inbox.whose(tenant, recipient), _n.visible, _n.withdrawn_at.is_(None), change.open]
-    if how != "undeleted":
-        where.append(_n.deleted_at.is_(None))
-    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Uuid}, [(tenant, id) for id in ordered])
-    found = sa.select(dialect.row_address(conn, notifications)).where(
-        _n.tenant == batch.c.tenant_, _n.id == batch.c.id_, *where
-    )
-    # Locked first, in order; then asked again where they lie now. Nothing but that is asked of the update itself:
-    # PostgreSQL would read all of the recipient's rows, and compare each with all the addresses.
-    conn.execute(dialect.look_up(conn, batch, found, lock=True)).all()
-    here = dialect.look_up(conn, batch, found).subquery("open").c.here
+    mine = sa.and_(*inbox.whose(tenant, recipient), _n.visible, _n.withdrawn_at.is_(None))
+    fits = sa.and_(mine, change.open, sa.true() if how == "undeleted" else _n.deleted_at.is_(None))
+    fitting = [row.id_ for row in conn.execute(_that_fit(conn, tenant, of, fits))] if of else []
+    if not fitting:
+        return []
+    # Locked in the order of their keys; then asked again, as they are now.
+    conn.execute(dialect.look_up(conn, *_by_key(conn, tenant, fitting, fits), lock=True)).all()
+    found = _that_fit(conn, tenant, fitting, fits)
+    here = found.with_only_columns(found.selected_columns.here)
     now = dialect.read_now(conn)
     marking = (
         sa.update(notifications)
-        .where(dialect.at_addresses(conn, notifications, sa.select(here)))
+        .where(dialect.at_addresses(conn, notifications, here))
         .values(change.values(now))
         .returning(_n.id, *inbox.STATE)
     )
@@ -98,9 +98,28 @@ def mark(
     return [Marked(row.id, inbox.state_of(row)) for row in marked]
 
 
+def _that_fit(
+    conn: Connection, tenant: str, of: Collection[UUID], fits: sa.ColumnElement[bool]
+) -> sa.Select[Any]:
+    """Those of these notifications that fit: (id_, here), by their ids."""
+    found = dialect.look_up(conn, *_by_key(conn, tenant, of, fits)).subquery("found")
+    return sa.select(found.c.id_, found.c.here).where(found.c.fits)
+
+
+def _by_key(
+    conn: Connection, tenant: str, of: Collection[UUID], fits: sa.ColumnElement[bool]
+) -> tuple[FromClause, sa.Select[Any]]:
+    """Found by nothing but the key: an index of what is done, of which PostgreSQL believes that there is hardly
+    anything, would be read from end to end for each."""
+    ordered = sorted(set(of), key=lambda id: id.bytes)
+    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Uuid}, [(tenant, id) for id in ordered])
+    columns = (dialect.row_address(conn, notifications), fits.label("fits"))
+    return batch, sa.select(*columns).where(_n.tenant == batch.c.tenant_, _n.id == batch.c.id_)
+
+
 def _snoozed(until: datetime | None) -> _Change:
-    open = sa.or_(_n.snoozed_until.is_(None), _n.snoozed_until != until)
-    return _Change(lambda _: {"snoozed_until": until, "done_at": None}, open)
+    otherwise = sa.or_(_n.snoozed_until.is_(None), _n.snoozed_until != until)
+    return _Change(lambda _: {"snoozed_until": until, "done_at": None}, otherwise)
 
 
 # ── All that was shown ───────────────────────────────────────────────────────────────────────────────────

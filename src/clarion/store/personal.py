@@ -72,7 +72,9 @@ class Person:
 
     def _is(self, who: Any) -> bool:
         if isinstance(who, dict):
-            return f"{who.get('channel')}:{who.get('value')}" in self.ids or who.get("value") in self.addresses
+            return (
+                f"{who.get('channel')}:{who.get('value')}" in self.ids or who.get("value") in self.addresses
+            )
         return who in self.ids
 
     def _words(self, name: bool) -> list[str]:
@@ -92,7 +94,9 @@ def find(conn: Connection, tenant: str, recipient: str) -> Person | None:
         sa.select(s.recipients.c.name).where(s.recipients.c.tenant == tenant, s.recipients.c.id == recipient)
     ).first()
     a = s.addresses.c
-    found = conn.execute(sa.select(a.channel, a.value).where(a.tenant == tenant, a.recipient == recipient)).all()
+    found = conn.execute(
+        sa.select(a.channel, a.value).where(a.tenant == tenant, a.recipient == recipient)
+    ).all()
     told = sa.exists().where(s.notifications.c.tenant == tenant, s.notifications.c.recipient == recipient)
     if its is None and not found and not conn.execute(sa.select(told)).scalar_one():
         return None
@@ -107,7 +111,9 @@ def find(conn: Connection, tenant: str, recipient: str) -> Person | None:
 def export(conn: Connection, tenant: str, person: Person) -> dict[str, Any]:
     """Rows by table, as plain JSON: their own, what was sent to them, and the events that they did or were named in."""
     found = {
-        _short(table): _rows(conn, sa.select(table).where(table.c.tenant == tenant, table.c[column].in_(person.ids)))
+        _short(table): _rows(
+            conn, sa.select(table).where(table.c.tenant == tenant, table.c[column].in_(person.ids))
+        )
         for table, column in _OWN.items()
     }
     theirs = _deliveries(tenant, person)
@@ -155,7 +161,12 @@ def erase(conn: Connection, tenant: str, person: Person) -> Counter[str]:
     conn.execute(sa.select(r.id).where(*mine).order_by(r.id).with_for_update())
     gone: Counter[str] = Counter()
     theirs = list(conn.execute(_deliveries(tenant, person)).scalars())
-    for table, column in ((s.slots, "recipient"), (s.queue, "delivery_id"), (s.outcomes, "delivery_id"), (s.deliveries, "id")):
+    for table, column in (
+        (s.slots, "recipient"),
+        (s.queue, "delivery_id"),
+        (s.outcomes, "delivery_id"),
+        (s.deliveries, "id"),
+    ):
         for some in [person.ids] if table is s.slots else _parts(theirs):
             gone[_short(table)] += _remove(conn, table, tenant, table.c[column].in_(some))
     n, m, g = s.notifications, s.digest_members, s.digests
@@ -217,7 +228,9 @@ def scrub(conn: Connection, tenant: str, person: Person, after: UUID | None) -> 
             "to": person.left_out(row.to),
             "data": person.scrubbed(row.data, name=theirs),
             "url": None if row.url is None else person.scrubbed(row.url, name=False),
-            "cursor": None if row.due_at is None else row.cursor,  # a walk on its way needs to know where it is
+            "cursor": None
+            if row.due_at is None
+            else row.cursor,  # a walk on its way needs to know where it is
         }
         if any(value != getattr(row, name) for name, value in new.items()):
             conn.execute(sa.update(s.events).where(e.tenant == tenant, e.id == row.id).values(**new))
@@ -238,7 +251,10 @@ def _mentions(person: Person) -> sa.ColumnElement[bool]:
     found: list[sa.ColumnElement[bool]] = [e.actor.in_(person.ids)]
     for word in words:
         written = _as_in_json(word)
-        found += [sa.type_coerce(column, sa.Text).icontains(written, autoescape=True) for column in (e.to, e.data, e.cursor)]
+        found += [
+            sa.type_coerce(column, sa.Text).icontains(written, autoescape=True)
+            for column in (e.to, e.data, e.cursor)
+        ]
         found.append(e.url.icontains(word, autoescape=True))
     return sa.or_(*found)
 

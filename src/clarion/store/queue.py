@@ -201,34 +201,34 @@ _KEYS = {"tenant_": sa.Text, "id_": sa.Uuid}
 _WORK = LookUp({**_KEYS, "n_": sa.Integer}, _work, but=_KEYS)
 _EVENTS = LookUp(_KEYS, _event)
 _SEVERITIES = {severity.value: severity for severity in Severity}
+_WHERE, _WHOM = len(people.of_address("")), len(people.of_recipient(""))
 
 
 def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
     """What each of these claims is to send."""
     ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
     wanted = [(claim.tenant, claim.delivery_id, n) for n, claim in enumerate(ordered)]
-    return [_work_of(ordered[row[0]], row) for row in _WORK.rows(conn, wanted)]
+    return [_work_of(ordered[row.n_], row) for row in _WORK.rows(conn, wanted)]
 
 
 def _work_of(claim: Claim, row: Any) -> Work:
     """Of a row of `_WORK`, whose last columns are the address and the recipient, if there are any."""
-    _, id, event, recipient, reason, severity, created_at, read, withdrawn, resolved, at = row[:11]
-    said, known, there = row[11:14]
+    where, whom = row[-_WHOM - _WHERE : -_WHOM], row[-_WHOM:]
     return Work(
         claim,
-        id,
-        event,
-        recipient,
-        reason,
-        _SEVERITIES[severity],
-        created_at,
-        read,
-        withdrawn,
-        resolved,
-        at,
-        people.recipient_from(recipient, *row[18:]) if known else None,
-        people.address_from(at, *row[14:18]) if there else None,
-        said,
+        row.notification,
+        row.event_id,
+        row.recipient,
+        row.reason,
+        _SEVERITIES[row.severity],
+        row.created_at,
+        row.read,
+        row.withdrawn,
+        row.resolved,
+        row.address_id,
+        people.recipient_from(row.recipient, *whom) if row.known else None,
+        people.address_from(row.address_id, *where) if row.there else None,
+        row.said,
     )
 
 

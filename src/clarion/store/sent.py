@@ -58,7 +58,7 @@ SELECT {{now}} AS now_, array_agg(number) AS numbers FROM ended"""  # noqa: S608
 
 
 def write(conn: Connection, sent: Sequence[Sent]) -> tuple[list[int], datetime]:
-    """End these; which of them, by their place in `sent`, were still under their claim, and the instant of it."""
+    """End these, of which there are some; which, by their place in `sent`, were still under their claim, and when."""
     order = sorted(range(len(sent)), key=lambda n: (sent[n][0].tenant, sent[n][0].delivery_id.int))
     if not dialect.is_postgresql(conn):
         return _one_by_one(conn, sent, order)

@@ -76,7 +76,9 @@ def read(conn: Connection, query: Query, heads: Sequence[Row[Any]]) -> list[Grou
     """The threads of these items, with all that is in the inbox of them."""
     newest = {item.id: item for item in inbox.read(conn, query.tenant, [row.id for row in heads])}
     groups = [
-        Group(newest=item, number=1, unread=int(item.state.read_at is None), actors=_named([item.event.actor]))
+        Group(
+            newest=item, number=1, unread=int(item.state.read_at is None), actors=_named([item.event.actor])
+        )
         for item in (newest.get(row.id) for row in heads)
         if item is not None
     ]

@@ -10,12 +10,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
+from sqlalchemy.sql import FromClause
 
 from clarion.errors import storable
 from clarion.event import Event, audience_from_json
 from clarion.severity import Severity
 from clarion.store import dialect
 from clarion.store.claims import Claimable, claim, claim_lost, visit_ends
+from clarion.store.prepared import LookUp
 from clarion.store.schema import events
 
 DUE = Claimable(
@@ -42,9 +44,11 @@ class Walk:
         return self.event.tenant, self.event.id
 
 
-def claim_due(conn: Connection, *, most: int, lease: timedelta, after: str = "") -> list[Walk]:
-    """Events whose fan-out is due, some of each tenant behind the tenant `after`."""
-    rows = claim(conn, DUE, most=most, each=max(1, most // 4), lease=lease, after=after)
+def claim_due(
+    conn: Connection, *, most: int, lease: timedelta, each: int | None = None, after: str = ""
+) -> list[Walk]:
+    """Events whose fan-out is due, `each` of a tenant, a quarter of them unless said, behind the tenant `after`."""
+    rows = claim(conn, DUE, most=most, each=each or max(1, most // 4), lease=lease, after=after)
     return [_walk(row) for row in sorted(rows, key=lambda row: row.due_at) if row.lease_until is not None]
 
 
@@ -61,26 +65,28 @@ def claim_one_lost(conn: Connection, *, lease: timedelta) -> Walk | None:
 
 def still_ours(conn: Connection, walks: Collection[Walk]) -> tuple[datetime, set[UUID]]:
     """Lock these events for one page; the instant of the page, and those whose lease nobody took over."""
-    batch = dialect.batch(
-        conn,
-        {"tenant_": sa.Text, "id_": sa.Uuid, "fence_": sa.Integer},
-        [
-            (*walk.key, walk.fence)
-            for walk in sorted(walks, key=lambda walk: (walk.key[0], walk.key[1].bytes))
-        ],
-    )
-    found = (
-        sa.select(events.c.id)
-        .select_from(events)
-        .where(
-            events.c.tenant == batch.c.tenant_,
-            events.c.id == batch.c.id_,
-            events.c.walks == batch.c.fence_,
-            events.c.due_at.is_not(None),
-        )
-    )
-    ids = {row.id for row in conn.execute(dialect.look_up(conn, batch, found, lock=True))}
+    ids = {row.id_ for row in _UNFINISHED.rows(conn, _keys(walks))}
     return dialect.read_now(conn), ids
+
+
+def _unfinished(batch: FromClause, conn: Connection) -> sa.Select[Any]:
+    """Where the events lie whose claim is still the newest, and whose walk has not ended."""
+    return sa.select(dialect.row_address(conn, events)).where(
+        events.c.tenant == batch.c.tenant_,
+        events.c.id == batch.c.id_,
+        events.c.walks == batch.c.fence_,
+        events.c.due_at.is_not(None),
+    )
+
+
+_KEYS = {"tenant_": sa.Text, "id_": sa.Uuid, "fence_": sa.Integer}
+_UNFINISHED = LookUp(_KEYS, _unfinished, lock=True)
+
+
+def _keys(walks: Collection[Walk]) -> list[tuple[str, UUID, int]]:
+    """In the order in which events are locked."""
+    keys = [(*walk.key, walk.fence) for walk in walks]
+    return sorted(keys, key=lambda key: (key[0], key[1].bytes))
 
 
 def advance(conn: Connection, walk: Walk, *, cursor: str | None, lease: timedelta) -> None:
@@ -129,11 +135,10 @@ def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> int:
     """Change those of these events that are still ours and not finished; how many."""
     if not walks:
         return 0
-    fences = sa.tuple_(events.c.tenant, events.c.id, events.c.walks).in_(
-        [(*walk.key, walk.fence) for walk in walks]
-    )
-    unfinished = events.c.due_at.is_not(None)
-    return conn.execute(sa.update(events).where(fences, unfinished).values(values)).rowcount
+    batch = dialect.batch(conn, _KEYS, _keys(walks))
+    held = dialect.look_up(conn, batch, _unfinished(batch, conn), lock=True).subquery("held")
+    at = dialect.at_addresses(conn, events, sa.select(held.c.here))
+    return conn.execute(sa.update(events).where(at).values(values)).rowcount
 
 
 def event_from(row: Row[Any]) -> Event:

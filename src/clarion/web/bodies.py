@@ -92,7 +92,9 @@ class Choices(Body):
 
     enabled: StrictBool = Field(True, description="The global switch: off leaves required types only.")
     time_zone: StrictStr | None = Field(None, examples=["Europe/Paris"])
-    quiet_hours: dict[str, Any] | None = Field(None, examples=[{"daily": ["22:00-07:00"], "passes": "urgent"}])
+    quiet_hours: dict[str, Any] | None = Field(
+        None, examples=[{"daily": ["22:00-07:00"], "passes": "urgent"}]
+    )
     tags: dict[str, Any] | None = Field(None, examples=[{"include": ["team:*"], "exclude": ["noise"]}])
     silent_until: AwareDatetime | None = None
     preferences: Annotated[list[Preference], Field(max_length=1000)] = []

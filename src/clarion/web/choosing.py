@@ -6,7 +6,8 @@ from datetime import datetime
 
 from clarion.configuration import Entry
 from clarion.store.roster import unknown
-from clarion.web import bodies, shapes
+from clarion.web import bodies
+from clarion.web import recipient_shapes as shapes
 from clarion.web.caller import Caller
 from clarion.web.service import Service
 

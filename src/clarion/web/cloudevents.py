@@ -63,7 +63,9 @@ def _event(said: Mapping[str, Any], data: Any) -> dict[str, Any]:
         raise InvalidInput(f"specversion must be {VERSION!r}, got {shown(said.get('specversion'))}")
     for name in REQUIRED:
         if not isinstance(said.get(name), str) or not said[name]:
-            raise InvalidInput(f"a CloudEvent needs {name}, a text that is not empty, got {shown(said.get(name))}")
+            raise InvalidInput(
+                f"a CloudEvent needs {name}, a text that is not empty, got {shown(said.get(name))}"
+            )
     body: dict[str, Any] = {"type": said["type"], "key": _key(said["source"], said["id"])}
     if said.get("subject") is not None:
         body["subject"] = said["subject"]
@@ -83,7 +85,11 @@ def _event(said: Mapping[str, Any], data: Any) -> dict[str, Any]:
 def _key(source: str, id: str) -> str:
     """Of source and id; where they are longer than a key may be, of their hash."""
     whole = f"{source} {id}"
-    return whole if len(whole) <= TEXT_LIMIT else "sha256:" + hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
+    return (
+        whole
+        if len(whole) <= TEXT_LIMIT
+        else "sha256:" + hashlib.sha256(whole.encode("utf-8", "replace")).hexdigest()
+    )
 
 
 def _list(name: str, said: object) -> list[str]:

@@ -22,7 +22,9 @@ REALM = 'Bearer realm="clarion"'
 class Door:
     """Every request comes by here once, and is counted for whoever asks."""
 
-    def __init__(self, keyring: Keyring, sessions: Sessions, tokens: Tokens | None, settings: Settings) -> None:
+    def __init__(
+        self, keyring: Keyring, sessions: Sessions, tokens: Tokens | None, settings: Settings
+    ) -> None:
         self._keyring, self._sessions, self._tokens = keyring, sessions, tokens
         self._keys_rate = Rate(settings.rate, settings.burst)
         self._recipients_rate = Rate(settings.recipient_rate, settings.recipient_burst)

@@ -6,12 +6,15 @@ The hot path of the service: a plain route, which reads the body itself and stor
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from clarion import tracing
 from clarion.errors import InvalidInput, shown
 from clarion.event import Event, EventFields
 from clarion.web import cloudevents, json_body
@@ -41,11 +44,8 @@ async def emit(request: Request) -> Response:
         made = await asyncio.to_thread(_made, service, caller, bodies, many)
     else:
         made = _made(service, caller, bodies, many)
-    ids = await service.committer.emit(made)
-    if many:
-        content = '{"ids":["' + '","'.join(map(str, ids)) + '"]}'
-    else:
-        content = f'{{"id":"{ids[0]}"}}'
+    ids = await _stored(service, made)
+    content = '{"ids":["' + '","'.join(map(str, ids)) + '"]}' if many else f'{{"id":"{ids[0]}"}}'
     return Response(content, 202, media_type="application/json")
 
 
@@ -83,7 +83,9 @@ def _listed(what: str, said: object) -> list[Any]:
 
 def _check_number(bodies: list[Any], service: Service) -> None:
     if len(bodies) > (most := service.settings.events_limit):
-        raise Problem("too-large", f"{len(bodies):,} events in one request, at most {most:,}; send them in parts")
+        raise Problem(
+            "too-large", f"{len(bodies):,} events in one request, at most {most:,}; send them in parts"
+        )
 
 
 def _take_key(key: str, bodies: list[Any], many: bool) -> None:
@@ -93,7 +95,9 @@ def _take_key(key: str, bodies: list[Any], many: bool) -> None:
     body = bodies[0]
     if isinstance(body, dict):
         if body.get("key") not in (None, key):
-            raise InvalidInput(f"key {shown(body['key'])} and Idempotency-Key {shown(key)} differ; send one of them")
+            raise InvalidInput(
+                f"key {shown(body['key'])} and Idempotency-Key {shown(key)} differ; send one of them"
+            )
         body["key"] = key
 
 
@@ -109,6 +113,15 @@ def _made(service: Service, caller: Caller, bodies: list[Any], many: bool) -> li
                 error.args = (f"events[{n}]: {error}",)
             raise
     return made
+
+
+async def _stored(service: Service, made: Sequence[Event]) -> list[UUID]:
+    """Their ids, once they are durable. A span of it goes with them, where spans are taken."""
+    with tracing.emitting(made) as span:
+        if span is not None:
+            carrier = span.carrier
+            made = [replace(one, trace_context=carrier) for one in made]
+        return await service.committer.emit(made)
 
 
 # ── Only asking ──────────────────────────────────────────────────────────────────────────────────────────

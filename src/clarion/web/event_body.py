@@ -19,7 +19,9 @@ _GROUPS = {"role": "a role's name", "active": "seconds", "everyone": "true"}
 def fields_of(body: object, tenant: str) -> tuple[str, EventFields]:
     """The type, and what `emit` takes beside it. Raises `InvalidInput`, `UnknownName`."""
     if not isinstance(body, Mapping):
-        raise InvalidInput(f"an event must be an object such as {{'type': 'cl.merged', …}}, got {shown(body)}")
+        raise InvalidInput(
+            f"an event must be an object such as {{'type': 'cl.merged', …}}, got {shown(body)}"
+        )
     for name in body:
         if name not in NAMES:
             if name == "tenant":
@@ -27,7 +29,9 @@ def fields_of(body: object, tenant: str) -> tuple[str, EventFields]:
             raise UnknownName("field of an event", name, NAMES)
     if not isinstance(type := body.get("type"), str):
         raise InvalidInput(f"type must be the code of an event type, such as 'cl.merged', got {shown(type)}")
-    fields: dict[str, Any] = {name: value for name, value in body.items() if name != "type" and value is not None}
+    fields: dict[str, Any] = {
+        name: value for name, value in body.items() if name != "type" and value is not None
+    }
     for name in _INSTANTS:
         if name in fields:
             fields[name] = instant(name, fields[name])
@@ -48,7 +52,9 @@ def instant(name: str, said: object) -> datetime:
         except ValueError:
             at = None
     if at is None or at.tzinfo is None:
-        raise InvalidInput(f"{name} must be a time with its offset, such as '2026-06-01T10:00:00Z', got {shown(said)}")
+        raise InvalidInput(
+            f"{name} must be a time with its offset, such as '2026-06-01T10:00:00Z', got {shown(said)}"
+        )
     return at
 
 

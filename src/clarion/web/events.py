@@ -16,6 +16,7 @@ from clarion.web.strict import StrictRoute
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=StrictRoute)
 
+
 @router.get("/events/{event}")
 async def get_event(event: UUID, caller: EventReader, service: Parts) -> shapes.Event:
     """One event, and how far it has been told."""
@@ -64,7 +65,9 @@ async def why(event: UUID, recipient: RecipientId, caller: EventReader, service:
 async def cancel(event: UUID, caller: EventWriter, service: Parts) -> None:
     """Take back one event, before or after it is due. Again, it changes nothing."""
     clarion = service.clarion
-    await service.run(lambda: clarion.database.run(lambda conn: clarion.cancel(conn, event, tenant=caller.tenant)))
+    await service.run(
+        lambda: clarion.database.run(lambda conn: clarion.cancel(conn, event, tenant=caller.tenant))
+    )
 
 
 @router.post("/events/{event}/move", status_code=204)

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-
 from fastapi import APIRouter
-from starlette.requests import Request
 from starlette.responses import Response
 
 from clarion import telemetry
 from clarion.store import migrate
 from clarion.web import shapes
-from clarion.web.need import Need
+from clarion.web.need import MetricsReader
 from clarion.web.parameters import Parts
 from clarion.web.problem import Problem
 from clarion.web.service import Service
 
 router = APIRouter(tags=["health"])
-_METRICS = Need("metrics")
 
 
 @router.get("/healthz")
@@ -34,29 +30,20 @@ async def ready(service: Parts) -> shapes.Health:
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
-async def metrics(request: Request, service: Parts) -> Response:
-    """What this process counted and what waits, for Prometheus: from this machine, or with the scope `metrics`."""
-    if not _is_local(request):
-        _METRICS.check(await service.door.caller(request))
+async def metrics(_caller: MetricsReader, service: Parts) -> Response:
+    """What this process counted and what waits, of the whole installation, for Prometheus."""
     if not telemetry.COUNTING:
         raise Problem("not-found", "nothing is counted here; install clarion[metrics]")
-    return Response(await service.run(lambda: _exposed(service)), media_type="text/plain; version=0.0.4; charset=utf-8")
-
-
-def _is_local(request: Request) -> bool:
-    """Straight from this machine: what a proxy here hands on says so in a header, and counts as from elsewhere."""
-    forwarded = {"forwarded", "x-forwarded-for", "x-real-ip", "via"} & set(request.headers)
-    if request.client is None or forwarded:
-        return False
-    try:
-        return ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
+    return Response(
+        await service.run(lambda: _exposed(service)), media_type="text/plain; version=0.0.4; charset=utf-8"
+    )
 
 
 def _exposed(service: Service) -> bytes:
     from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
-    waiting = CollectorRegistry()  # not in the process's own: another application here may read those of its own
+    waiting = (
+        CollectorRegistry()
+    )  # not in the process's own: another application here may read those of its own
     waiting.register(service.gauges)
     return bytes(generate_latest(REGISTRY)) + bytes(generate_latest(waiting))

@@ -45,7 +45,9 @@ class KeySet:
         if (stale or not known) and now - self._tried_at > _AGAIN_AFTER:
             await self._read_again(now)
         if self._keys is None:
-            raise problem.unavailable("the keys that tokens are checked with cannot be read; the log says why")
+            raise problem.unavailable(
+                "the keys that tokens are checked with cannot be read; the log says why"
+            )
         key = self._keys.get((kid, algorithm))
         if key is None:
             raise jwt.DecodeError("the key that it names is not known")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from clarion.web import bodies, choosing, shapes
+from clarion.web import bodies, choosing
+from clarion.web import recipient_shapes as shapes
 from clarion.web.caller import Caller
 from clarion.web.need import Me
 from clarion.web.parameters import Limit, Parts
@@ -46,7 +47,10 @@ async def resume(me: Me, service: Parts) -> None:
 
 @router.get("/history")
 async def my_history(
-    me: Me, service: Parts, before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None, limit: Limit = 100
+    me: Me,
+    service: Parts,
+    before: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+    limit: Limit = 100,
 ) -> shapes.History:
     """Who changed what of my choices, and when."""
     return await choosing.history(service, me, _myself(me), before=before, limit=limit)

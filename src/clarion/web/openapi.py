@@ -24,8 +24,18 @@ DESCRIPTION = (
 _REF = "#/components/schemas/{model}"
 _SECURITY = {
     "key": {"type": "http", "scheme": "bearer", "description": "A key (`clk_…`), for programs."},
-    "recipient": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "A recipient's token."},
-    "operator": {"type": "apiKey", "in": "cookie", "name": "clarion_session", "description": "See /v1/session."},
+    "recipient": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A recipient's token.",
+    },
+    "operator": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "clarion_session",
+        "description": "See /v1/session.",
+    },
 }
 _TITLES = {**dict(KINDS.values()), 403: KINDS["forbidden"][1], 422: KINDS["invalid"][1]}
 _RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
@@ -90,7 +100,14 @@ def _refusal(status: int) -> dict[str, Any]:
 
 def _describe_emitting(made: dict[str, Any]) -> None:
     """The one operation that FastAPI does not see."""
-    models: list[type[BaseModel]] = [bodies.EventBody, bodies.Events, shapes.Id, shapes.Ids, shapes.Preview, shapes.Refusal]
+    models: list[type[BaseModel]] = [
+        bodies.EventBody,
+        bodies.Events,
+        shapes.Id,
+        shapes.Ids,
+        shapes.Preview,
+        shapes.Refusal,
+    ]
     _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     schemas = made["components"]["schemas"]
     schemas.update({name: one for name, one in definitions["$defs"].items() if name not in schemas})
@@ -121,7 +138,13 @@ def _describe_emitting(made: dict[str, Any]) -> None:
                     "application/json": {
                         "schema": {"anyOf": [_ref("EventBody"), _ref("Events")]},
                         "examples": {
-                            "one": {"value": {"type": "cl.merged", "to": {"author": ["bob"]}, "key": "cl/42/merged"}},
+                            "one": {
+                                "value": {
+                                    "type": "cl.merged",
+                                    "to": {"author": ["bob"]},
+                                    "key": "cl/42/merged",
+                                }
+                            },
                             "many": {"value": {"events": [{"type": "cl.merged", "to": ["bob"]}]}},
                         },
                     },

@@ -41,7 +41,14 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "internal": (500, "Something went wrong here"),
     "unavailable": (503, "The service cannot do this now"),
 }
-_BY_STATUS = {404: "not-found", 405: "method", 413: "too-large", 415: "media-type", 401: "unauthenticated", 403: "forbidden"}
+_BY_STATUS = {
+    404: "not-found",
+    405: "method",
+    413: "too-large",
+    415: "media-type",
+    401: "unauthenticated",
+    403: "forbidden",
+}
 
 
 class Problem(HTTPException):
@@ -63,7 +70,12 @@ class Problem(HTTPException):
         super().__init__(status, detail, {**(headers or {}), **after})
 
     def body(self) -> dict[str, Any]:
-        said = {"type": _URN + self.kind, "title": self.title, "status": self.status_code, "detail": self.detail}
+        said = {
+            "type": _URN + self.kind,
+            "title": self.title,
+            "status": self.status_code,
+            "detail": self.detail,
+        }
         return {**said, **self.more}
 
     def response(self) -> Response:
@@ -95,8 +107,12 @@ def of(error: Exception) -> Problem:  # noqa: PLR0911 - a table
         case StarletteException():
             return _of_starlette(error)
     if isinstance(error, DatabaseAway):
-        return unavailable("the database is out of reach; nothing was accepted, try again")
+        return unavailable("the database is out of reach; try again, with the same key if it has one")
     return _internal(error)
+
+
+# Of these the value is all that stands around it: there may be a secret in that.
+_WHOLE = frozenset({"missing", "extra_forbidden", "model_attributes_type"})
 
 
 def _of_validation(error: RequestValidationError) -> Problem:
@@ -105,20 +121,23 @@ def _of_validation(error: RequestValidationError) -> Problem:
         {
             "where": ".".join(str(part) for part in one["loc"]),
             "detail": one["msg"].removeprefix("Value error, "),
-            "value": shown(one.get("input")),
+            "value": "" if one["type"] in _WHOLE else shown(one.get("input")),
         }
         for one in error.errors()[:20]
     ]
     first = found[0] if found else {"where": "the request", "detail": "is not valid", "value": ""}
-    detail = f"{first['where']}: {first['detail']}, got {first['value']}"
+    got = f", got {first['value']}" if first["value"] else ""
+    detail = f"{first['where']}: {first['detail']}{got}"
     return Problem("invalid", detail, more={"errors": found})
 
 
 def _of_starlette(error: StarletteException) -> Problem:
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
-        return Problem("internal", "the request could not be answered") if error.status_code >= 500 else Problem(
-            "invalid", str(error.detail)
+        return (
+            Problem("internal", "the request could not be answered")
+            if error.status_code >= 500
+            else Problem("invalid", str(error.detail))
         )
     details = {
         "not-found": "there is nothing at this address; /openapi.json lists what there is",
@@ -132,7 +151,9 @@ def _internal(error: Exception) -> Problem:
     number = str(ids.uuid7())
     log.error("request failed, problem %s", number, exc_info=error)
     return Problem(
-        "internal", f"the log of this service says more, under {number}", more={"instance": f"urn:uuid:{number}"}
+        "internal",
+        f"the log of this service says more, under {number}",
+        more={"instance": f"urn:uuid:{number}"},
     )
 
 

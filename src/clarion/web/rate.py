@@ -17,7 +17,9 @@ class Rate:
 
     def __init__(self, rate: float, burst: int) -> None:
         self._rate, self._burst = rate, float(burst)
-        self._buckets: OrderedDict[Hashable, tuple[float, float]] = OrderedDict()  # what is left, at an instant
+        self._buckets: OrderedDict[Hashable, tuple[float, float]] = (
+            OrderedDict()
+        )  # what is left, at an instant
 
     def take(self, who: Hashable) -> None:
         """One request; raises a `Problem` when there have been too many."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from clarion.store.roster import unknown
-from clarion.web import bodies, choosing, shapes
+from clarion.web import bodies, choosing
+from clarion.web import recipient_shapes as shapes
 from clarion.web.caller import Caller
 from clarion.web.need import RecipientReader, RecipientWriter
 from clarion.web.parameters import Limit, Parts, RecipientId, Word
@@ -113,7 +114,9 @@ async def choose(
 
 
 @router.put("/{recipient}/silence", status_code=204)
-async def silence(recipient: RecipientId, body: bodies.Silence, caller: RecipientWriter, service: Parts) -> None:
+async def silence(
+    recipient: RecipientId, body: bodies.Silence, caller: RecipientWriter, service: Parts
+) -> None:
     """Nothing but required types until then, or until `DELETE`."""
     await choosing.silence(service, caller, recipient, body.until)
 

@@ -14,6 +14,7 @@ import uvicorn
 from clarion.app import Clarion
 from clarion.errors import ConfigError, said
 from clarion.web.app import create_app
+from clarion.web.protocol import BoundedHeads
 from clarion.web.settings import Settings
 from clarion.workers import process
 from clarion.workers.process import Running
@@ -21,7 +22,6 @@ from clarion.workers.process import Running
 log = logging.getLogger(__name__)
 
 BACKLOG = 2048  # connections that wait to be taken
-_HEADERS_MOST = 16 * 1024  # bytes of a request's head
 
 
 class _Server(uvicorn.Server):
@@ -35,7 +35,9 @@ class _Server(uvicorn.Server):
 class Service:
     """An HTTP server, and a worker if there is one: they start, run and stop together."""
 
-    def __init__(self, clarion: Clarion, settings: Settings, listening: socket.socket, worker: Running | None) -> None:
+    def __init__(
+        self, clarion: Clarion, settings: Settings, listening: socket.socket, worker: Running | None
+    ) -> None:
         self._worker, self._listening = worker, listening
         self._server = _Server(
             uvicorn.Config(
@@ -44,7 +46,7 @@ class Service:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                h11_max_incomplete_event_size=_HEADERS_MOST,
+                http=BoundedHeads,
                 timeout_graceful_shutdown=int(clarion.grace.total_seconds()),
             )
         )

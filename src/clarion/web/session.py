@@ -16,7 +16,9 @@ router = APIRouter(prefix="/v1/session", tags=["session"], route_class=StrictRou
 
 
 @router.post("", status_code=201)
-async def sign_in(body: bodies.SignIn, request: Request, response: Response, service: Parts) -> shapes.Session:
+async def sign_in(
+    body: bodies.SignIn, request: Request, response: Response, service: Parts
+) -> shapes.Session:
     """Begin a session with a key that has the scope `operate`. Its cookie is set; keep `csrf` beside it."""
     key = await service.keyring.of_secret(body.key)
     if key is None:

@@ -84,7 +84,9 @@ class Sessions:
         if request.scope.get("method", "GET") not in _SAFE:
             _check_origin(request)
             if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), session.csrf.encode()):
-                raise Problem("csrf", "send the session's csrf token, as GET /v1/session tells it, in Clarion-CSRF")
+                raise Problem(
+                    "csrf", "send the session's csrf token, as GET /v1/session tells it, in Clarion-CSRF"
+                )
         key = await self._keyring.of_id(session.tenant, session.key)
         if key is None or "operate" not in key.scopes:
             raise _over("the key with which this session began has expired or was revoked")
@@ -121,11 +123,15 @@ def _check_origin(request: HTTPConnection) -> None:
     origin = request.headers.get("origin")
     elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if elsewhere or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        raise Problem("csrf", f"a page of {origin or 'another site'} asks in the name of a session; that is refused")
+        raise Problem(
+            "csrf", f"a page of {origin or 'another site'} asks in the name of a session; that is refused"
+        )
 
 
 def _over(why: str) -> Problem:
-    return Problem("unauthenticated", f"{why}; sign in again", headers={"WWW-Authenticate": 'Bearer realm="clarion"'})
+    return Problem(
+        "unauthenticated", f"{why}; sign in again", headers={"WWW-Authenticate": 'Bearer realm="clarion"'}
+    )
 
 
 def _is_loopback(host: str | None) -> bool:

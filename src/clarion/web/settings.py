@@ -93,7 +93,11 @@ def check_secret(what: str, secret: str) -> None:
 
 def _check_origin(origin: str) -> None:
     parts = urlsplit(origin)
-    if parts.scheme not in ("http", "https") or not parts.netloc or origin != f"{parts.scheme}://{parts.netloc}":
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or origin != f"{parts.scheme}://{parts.netloc}"
+    ):
         raise ConfigError(
             f"cors origin {origin!r} must be a scheme and a host, such as 'https://app.acme.test', and no more"
         )

@@ -85,7 +85,12 @@ class Tokens:
             algorithms=list(self._settings.algorithms),
             audience=self._settings.audience,
             # Times are judged here, by the clock that everything else goes by.
-            options={"require": list(REQUIRED), "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+            options={
+                "require": list(REQUIRED),
+                "verify_exp": False,
+                "verify_nbf": False,
+                "verify_iat": False,
+            },
         )
         ends, begins = _instant(claims, "exp", 0.0), _instant(claims, "nbf", now)
         if ends <= now - leeway:
@@ -93,7 +98,9 @@ class Tokens:
         if begins > now + leeway:
             raise jwt.ImmatureSignatureError("it is not valid yet")
         if ends > now + self._settings.lifetime.total_seconds() + leeway:
-            raise jwt.InvalidTokenError(f"it is valid for longer than {self._settings.lifetime}; sign a shorter one")
+            raise jwt.InvalidTokenError(
+                f"it is valid for longer than {self._settings.lifetime}; sign a shorter one"
+            )
         return claims
 
 

@@ -29,7 +29,7 @@ async def drain(wiring: Wiring, *, rounds: int) -> bool:
     """
     wiring = replace(wiring, limits=_limits(wiring.limits))
     threads = Threads(wiring)
-    fan_out = FanOut(wiring, threads, told=_nobody_rests)
+    fan_out = FanOut(wiring, threads, told=_nobody_rests, at_once=wiring.limits.walks)
     upkeep = Upkeep(wiring, threads, Bell())
     replanning = Replanning(wiring, threads, Bell(), told=_nobody_rests)
     senders = [Sender(wiring, threads, channel, Bell()) for channel in wiring.channels.values()]

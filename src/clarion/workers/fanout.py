@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _LOST_EVERY = 1.0
 _PUT_OFF_AT_LEAST, _PUT_OFF_AT_MOST = 0.2, 10.0  # seconds
+AT_ONCE = 400  # events claimed in one transaction, and decided on in one, as long as all are plain
 
 
 class FanOut:
@@ -34,14 +35,18 @@ class FanOut:
     application's code is called: what is beyond is put off, so that plain events find room at any time.
     """
 
-    def __init__(self, wiring: Wiring, threads: Threads, *, told: Callable[[], None]) -> None:
+    def __init__(
+        self, wiring: Wiring, threads: Threads, *, told: Callable[[], None], at_once: int = AT_ONCE
+    ) -> None:
         self._wiring, self._threads = wiring, threads
         self._limits = wiring.limits
+        self._at_once = at_once
         self._first_page = min(wiring.limits.page, FIRST)
         self._walking = Walking(wiring, threads, told=told)
         self._tasks: dict[asyncio.Task[None], Going] = {}
         self._interrupted: list[Walk] = []
         self._tenant = ""
+        self._tenants = 0  # of which the last claim found something, if all of that was plain
         self._look_for_lost_at = 0.0
 
     async def poll(self) -> float:
@@ -60,6 +65,8 @@ class FanOut:
                 self._start(walk)
             else:
                 beyond.append(walk)
+        tenants = {walk.event.tenant for walk in plain}
+        self._tenants = len(tenants) if len(plain) == len(claimed) else 0
         if beyond:
             await self._put_off(beyond)
         if plain:
@@ -79,16 +86,28 @@ class FanOut:
 
     async def _claim(self) -> list[Walk]:
         """What is due, some of each tenant; where to go on next time is remembered."""
-        most, lease, after = self._limits.walks, self._limits.lease, self._tenant
+        most, each = self._sizes()
+        lease, after = self._limits.lease, self._tenant
 
         def work(conn: Connection) -> tuple[list[Walk], str]:
-            claimed = walks.claim_due(conn, most=most, lease=lease, after=after)
+            claimed = walks.claim_due(conn, most=most, each=each, lease=lease, after=after)
             if len(claimed) == most:
                 return claimed, max(walk.event.tenant for walk in claimed)
             return claimed, walks.last_tenant(conn, after=after)
 
         claimed, self._tenant = await self._threads.transaction(work)
         return claimed
+
+    def _sizes(self) -> tuple[int, int]:
+        """How many to claim, and how many of each tenant.
+
+        Behind plain events many more of them, for each transaction costs as much as a hundred events. Of others no more
+        than may be in hand, for what is beyond is put off.
+        """
+        if self._tenants:
+            return self._at_once, max(1, self._at_once // self._tenants)
+        most = min(self._limits.walks, self._at_once)
+        return most, max(1, most // 4)
 
     async def _claim_lost(self) -> Walk | None:
         """An event whose walk ended with its process; one at a time, for it may end with this one, too."""

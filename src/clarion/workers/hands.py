@@ -45,7 +45,7 @@ class Hands:
         self._attempt, self._may_begin, self._ended = attempt, may_begin, ended
         self._waiting: deque[tuple[Ready, float]] = deque()
         self._busy: dict[asyncio.Task[None], Hand] = {}
-        self._called = False  # a hand is on its way to what waits
+        self._coming: asyncio.Task[None] | None = None  # a hand that has not begun to work
         self._timer: asyncio.TimerHandle | None = None
         self._context = copy_context()  # that of no delivery
 
@@ -56,7 +56,12 @@ class Hands:
 
     @property
     def in_hand(self) -> int:
-        return len(self._waiting) + len(self._busy)
+        return len(self._waiting) + sum(hand.until is not None for hand in self._busy.values())
+
+    @property
+    def free(self) -> bool:
+        """Whether what is taken now can begin at once, or some of it."""
+        return not self._waiting and self.in_hand < self._number
 
     @property
     def tasks(self) -> set[asyncio.Task[None]]:
@@ -76,17 +81,16 @@ class Hands:
 
     def _call(self) -> None:
         """One more hand, if there is one: it calls the next itself, where an attempt leaves it time to come."""
-        if not self._called and len(self._busy) < self._number:
-            self._called = True
+        if self._coming is None and len(self._busy) < self._number:
             hand = Hand()
-            task = asyncio.create_task(self._work(hand), context=self._context.copy())
-            self._busy[task] = hand
-            task.add_done_callback(self._idle)
+            self._coming = asyncio.create_task(self._work(hand), context=self._context.copy())
+            self._busy[self._coming] = hand
+            self._coming.add_done_callback(self._idle)
 
     async def _work(self, hand: Hand) -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None, "it is one"  # noqa: S101
-        self._called = False
+        self._coming = None
         rested = clock.monotonic()
         while self._waiting and not task.cancelling():
             one, until = self._waiting.popleft()
@@ -110,6 +114,8 @@ class Hands:
 
     def _idle(self, task: asyncio.Task[None]) -> None:
         del self._busy[task]
+        if self._coming is task:  # it was stopped before
+            self._coming = None
         if self._waiting:
             self._call()
         elif not self._busy and self._timer is not None:

@@ -125,10 +125,9 @@ class Sender:
         return sum(self._running.values()) + self._hands.in_hand
 
     def _room(self) -> int:
-        """How many may be claimed: a batch ahead of what is begun, and one more while no batch waits for hands."""
-        waiting = self._hands.waiting
-        ahead = self._limits.batch if waiting else 2 * self._limits.batch
-        return ahead - waiting - sum(self._running.values())
+        """How many may be claimed: a batch ahead of what is begun, and one more while none waits for a hand."""
+        ahead = 2 * self._limits.batch if self._hands.free else self._limits.batch
+        return ahead - self._hands.waiting - sum(self._running.values())
 
     # ── Beginning ────────────────────────────────────────────────────────────────────────────────────────
 

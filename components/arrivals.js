@@ -1,17 +1,22 @@
-// What is new, for a moment, in a corner. It waits while somebody reads it.
+// What is new: said to those who listen, and shown for a moment in a corner, where it waits while somebody reads it.
 import { h, icon, sheet } from './kit.js';
-import css from './toasts.css';
+import css from './arrivals.css';
 import { safe } from './row.js';
 
 export { use } from './kit.js';
 
+const TOGETHER = 700; // milliseconds in which arrivals are said in one sentence
+const APART = 4000; // between two sentences
 const TIME = 6000;
 const MOST = 3;
 const CLOSE = 'M6 6l12 12M18 6L6 18';
 let look;
 
-export class Toasts {
+export class Arrivals {
   #bell;
+  #arrived = [];
+  #saying = null;
+  #said = 0;
   #timer;
   #more = 0;
 
@@ -24,7 +29,30 @@ export class Toasts {
     bell.root.append(this.element);
   }
 
-  show(item) {
+  take({ item, replayed }) {
+    this.#arrived.push(item);
+    this.#saying ??= setTimeout(() => this.#say(), Math.max(TOGETHER, this.#said + APART - Date.now()));
+    const looking = this.#bell.getAttribute('viewing');
+    const looked = looking && [item.event.thread, item.event.subject].includes(looking);
+    if (!replayed && !looked && !this.#bell.open && this.#bell.getAttribute('toasts') !== 'off') this.#show(item);
+  }
+
+  forget() {
+    clearTimeout(this.#saying);
+    this.#saying = null;
+    this.#arrived = [];
+    this.clear();
+  }
+
+  #say() {
+    const n = this.#arrived.length;
+    this.#saying = null;
+    this.#said = Date.now();
+    this.#bell.announce(this.#bell.t('arrived', { n, title: this.#arrived[0].title }));
+    this.#arrived = [];
+  }
+
+  #show(item) {
     const { words } = this.#bell;
     this.element.setAttribute('aria-label', words.say('bell', { n: 0 }));
     if (this.stack.childElementCount >= MOST) this.#more++;
