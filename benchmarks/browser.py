@@ -11,13 +11,18 @@ import sys
 from typing import Any
 
 from playwright.sync_api import sync_playwright
-
-from benchmarks.common import RESULTS, machine
 from tests.browser.backend import Backend
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 
+from benchmarks.common import RESULTS, machine
+
 ROUNDS = 7
-SLOW_NETWORK = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
+SLOW_NETWORK = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1.6e6 / 8,
+    "uploadThroughput": 0.75e6 / 8,
+}
 TARGETS = {
     "list painted, loopback, ms": 150,
     "list painted, slow, ms": 850,
@@ -87,7 +92,9 @@ def live(browser: Any, backend: Backend, recipient: str, count: int) -> tuple[fl
     page.evaluate("heard.length = 0; watchRows()")
     before = len(backend.requests)
     inbox.emit_many(count)
-    page.wait_for_function(f"document.querySelector('clarion-inbox').shadowRoot.querySelectorAll('.row').length === {50 + count}")
+    page.wait_for_function(
+        f"document.querySelector('clarion-inbox').shadowRoot.querySelectorAll('.row').length === {50 + count}"
+    )
     took = float(page.evaluate("drawn.at(-1) - heard[0]"))
     requests = len(backend.requests) - before
     page.close()
@@ -112,7 +119,14 @@ def main() -> None:
             found["burst of 100, requests"].append(requests)
         browser.close()
     backend.stop()
-    result = {name: {"median": round(statistics.median(each), 1), "best": round(min(each), 1), "target": TARGETS[name]} for name, each in found.items()}
+    result = {
+        name: {
+            "median": round(statistics.median(each), 1),
+            "best": round(min(each), 1),
+            "target": TARGETS[name],
+        }
+        for name, each in found.items()
+    }
     for name, row in result.items():
         print(f"{name:<32} {row['median']:>8} (best {row['best']}, target {row['target']})")
     RESULTS.mkdir(exist_ok=True)

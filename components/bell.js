@@ -78,8 +78,7 @@ export class ClarionBell extends ClarionElement {
     );
   }
 
-  #hand(name) {
-    const inbox = this.panel.firstChild;
+  #hand(name, inbox = this.panel.firstChild) {
     const value = this.getAttribute(name);
     if (!inbox || inbox.getAttribute(name) === value) return;
     if (value === null) inbox.removeAttribute(name);
@@ -91,8 +90,7 @@ export class ClarionBell extends ClarionElement {
     const inbox = h('clarion-inbox');
     for (const name of ['empty', 'header', 'footer']) inbox.append(h('slot', { name, slot: name }));
     inbox.behind = this.button;
-    if (this.getToken) inbox.getToken = this.getToken;
-    for (const name of ['src', 'token-url']) if (this.hasAttribute(name)) inbox.setAttribute(name, this.getAttribute(name));
+    for (const name of ['src', 'token-url']) this.#hand(name, inbox);
     this.panel.append(inbox);
     this.changed();
   }
@@ -106,7 +104,7 @@ export class ClarionBell extends ClarionElement {
       this.#fill();
       this.#arrivals?.clear();
       this.panel.firstChild.opened?.();
-    } else if (!document.activeElement || document.activeElement === document.body || inbox?.matches(':focus-within')) {
+    } else if (document.activeElement === document.body || inbox?.matches(':focus-within')) {
       this.button.focus(); // Escape does not return the focus out of a shadow root
     }
     this.tell(open ? 'shown' : 'hidden');

@@ -42,8 +42,6 @@ function nearest(element, name) {
 
 export class ClarionElement extends HTMLElement {
   static observedAttributes = ['src', 'token-url', 'lang', 'dir', 'theme'];
-  /** Property names that may have been set before the element was defined. */
-  static hooks = ['getToken'];
   #life = null;
   #getToken = null;
 
@@ -78,11 +76,10 @@ export class ClarionElement extends HTMLElement {
   }
 
   connectedCallback() {
-    for (const name of this.constructor.hooks) {
-      if (!Object.hasOwn(this, name)) continue;
-      const value = this[name];
-      delete this[name];
-      this[name] = value;
+    if (Object.hasOwn(this, 'getToken')) {
+      const { getToken } = this; // set before the element was defined
+      delete this.getToken;
+      this.getToken = getToken;
     }
     this.#life = new AbortController();
     const watch = new MutationObserver(() => this.speak());

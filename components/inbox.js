@@ -3,12 +3,12 @@ import { Changes, UNDOES } from './changes.js';
 import css from './inbox.css';
 import { h, icon, sheet } from './kit.js';
 import { List } from './list.js';
-import { openMenu, place } from './menu.js';
+import { place } from './menu.js';
+import { help, more, snooze } from './menus.js';
 import { Rows } from './rows.js';
-import { moments } from './snooze.js';
 import { Undo } from './undo.js';
 import { why } from './why.js';
-import { ago, date, eachTick, list } from './times.js';
+import { ago, eachTick, list } from './times.js';
 
 export { use } from './kit.js';
 
@@ -26,13 +26,12 @@ const PICTURES = {
 let look;
 
 export class View {
-  #host;
   #list;
   #ticks;
   #search;
 
   constructor(host) {
-    this.#host = host;
+    this.host = host;
     host.wear((look ??= sheet(css)));
     this.rows = new Rows(this);
     this.undo = new Undo(this);
@@ -40,28 +39,28 @@ export class View {
     host.opened = () => this.opened();
   }
 
-  get #session() {
-    return this.#host.session;
+  get session() {
+    return this.host.session;
   }
 
   get letters() {
-    return this.#host.getAttribute('keys') !== 'off';
+    return this.host.getAttribute('keys') !== 'off';
   }
 
   t(key, values) {
-    return this.#host.t(key, values);
+    return this.host.t(key, values);
   }
 
   announce(text) {
-    this.#host.announce(text);
+    this.host.announce(text);
   }
 
   connected() {
     this.#ticks = eachTick(() => this.#tick());
     this.joined();
     this.spoken();
-    if (this.#host.behind) this.#host.setAttribute('exportparts', PARTS);
-    if (this.#host.behind && this.#host.checkVisibility()) this.opened();
+    if (this.host.behind) this.host.setAttribute('exportparts', PARTS);
+    if (this.host.behind && this.host.checkVisibility()) this.opened();
   }
 
   disconnected() {
@@ -71,11 +70,11 @@ export class View {
   }
 
   joined() {
-    this.#session.changes ??= new Changes(this.#session);
-    if (this.#list?.of === this.#session) return this.changed();
-    this.#list = new List(this.#session, () => this.changed());
-    this.#list.of = this.#session;
-    this.#ask(this.#host.getAttribute('view') ?? 'inbox');
+    this.session.changes ??= new Changes(this.session);
+    if (this.#list?.of === this.session) return this.changed();
+    this.#list = new List(this.session, () => this.changed());
+    this.#list.of = this.session;
+    this.#ask(this.host.getAttribute('view') ?? 'inbox');
   }
 
   loaded() {
@@ -93,7 +92,7 @@ export class View {
 
   /** The reader is here: what they have before them is seen. */
   opened() {
-    if (this.#host.behind && !CSS.supports('anchor-name: --bell')) place(this.#host.parentNode, this.#host.behind);
+    if (this.host.behind && !CSS.supports('anchor-name: --bell')) place(this.host.parentNode, this.host.behind);
     this.rows.focusFirst();
     if (!this.rows.focused) this.frame.tabs[0].focus({ preventScroll: true });
     this.#seen();
@@ -120,7 +119,7 @@ export class View {
       heading: h('h2'), tabs, search, severity, category, group,
       all: press('all', READ, () => this.#readAll()),
       filter: press('filter', FILTER, () => this.#filters(), { 'aria-expanded': 'false', 'aria-controls': 'filters' }),
-      help: h('button', { type: 'button', class: 'tool', onclick: (event) => this.#help(event.currentTarget) }, '?'),
+      help: h('button', { type: 'button', class: 'tool', onclick: (event) => help(this, event.currentTarget) }, '?'),
       filters: h('div', { class: 'filters', id: 'filters', role: 'search', part: 'toolbar', hidden: true }, search, severity, category, h('label', null, group, h('span'))),
       banner: h('div', { class: 'banner', part: 'banner', hidden: true }),
       pill: h('button', { type: 'button', class: 'pill', part: 'pill', hidden: true, onclick: () => this.#reveal() }),
@@ -128,10 +127,10 @@ export class View {
       older: h('button', { type: 'button', class: 'older', hidden: true, onclick: () => this.#older() }),
       end: h('p', { class: 'end', hidden: true }),
     });
-    frame.scroller = h('div', { class: 'scroller', part: 'list', id: 'list', role: 'tabpanel', onpointerdown: () => this.#seen(), onkeydown: () => this.#seen(), onmouseleave: () => this.#session && this.changed() },
+    frame.scroller = h('div', { class: 'scroller', part: 'list', id: 'list', role: 'tabpanel', onpointerdown: () => this.#seen(), onkeydown: () => this.#seen(), onmouseleave: () => this.session && this.changed() },
       this.rows.element, frame.state, frame.older, frame.end);
     frame.scroller.addEventListener('wheel', () => this.#seen(), { passive: true });
-    this.#host.root.append(
+    this.host.root.append(
       h('div', { class: 'frame', onkeydown: (event) => this.#keys(event) },
         h('slot', { name: 'header' }),
         h('div', { class: 'top' }, frame.heading, frame.all, frame.filter, frame.help),
@@ -162,7 +161,7 @@ export class View {
   /** The categories that were seen so far. */
   #categories(afresh) {
     const { category } = this.frame;
-    const found = [...new Set([...this.#session.items.values()].map(({ event }) => event.category))].filter(Boolean).sort();
+    const found = [...new Set([...this.session.items.values()].map(({ event }) => event.category))].filter(Boolean).sort();
     if (!afresh && found.length === category.options.length - 1) return;
     const { value } = category;
     category.replaceChildren(h('option', { value: '' }, this.t('anyCategory')), ...found.map((name) => h('option', { value: name }, name)));
@@ -170,10 +169,10 @@ export class View {
   }
 
   changed() {
-    const session = this.#session;
+    const session = this.session;
     if (!session || !this.#list) return;
     const rows = this.#list.loading ? [] : this.#list.rows(this.rows.kept);
-    const focusable = this.rows.draw(rows, this.#host.words);
+    const focusable = this.rows.draw(rows, this.host.words);
     this.#frame(rows);
     this.#state(rows);
     if (!focusable) this.frame.tabs[VIEWS.indexOf(this.#list.query.view)].focus();
@@ -184,10 +183,10 @@ export class View {
     const { query } = this.#list;
     for (const tab of frame.tabs) {
       const on = tab.id === query.view;
-      const n = this.#session.total(tab.id);
+      const n = this.session.total(tab.id);
       tab.setAttribute('aria-selected', on);
       tab.tabIndex = on ? 0 : -1;
-      tab.lastChild.textContent = n && tab.id !== 'done' ? this.#host.words.number(n) : '';
+      tab.lastChild.textContent = n && tab.id !== 'done' ? this.host.words.number(n) : '';
     }
     frame.scroller.setAttribute('aria-labelledby', query.view);
     this.rows.element.setAttribute('aria-label', this.t(`view_${query.view}`));
@@ -204,14 +203,14 @@ export class View {
 
   /** Loading, empty, error, offline and stale look different and say what they are. */
   #state(rows) {
-    const session = this.#session;
+    const session = this.session;
     const { condition } = session;
     const { frame } = this;
     const nothing = this.#list.loading || !rows.length;
     let state = condition;
     if (condition === 'live' && nothing) state = this.#list.problem ? 'error' : this.#list.loading ? 'loading' : 'empty';
     const problem = session.problem ?? this.#list.problem;
-    for (const name of ['loading', 'empty', 'error', 'offline', 'stale']) this.#host.mark(name, state === name);
+    for (const name of ['loading', 'empty', 'error', 'offline', 'stale']) this.host.mark(name, state === name);
     const said = [state, nothing, problem?.message, this.#list.query.view, !!this.#filtered].join();
     frame.scroller.setAttribute('aria-busy', state === 'loading');
     this.rows.element.hidden = !rows.length;
@@ -219,7 +218,7 @@ export class View {
     this.said = said;
     const banner = !nothing || state === 'stale' ? ['stale', 'offline'].includes(state) : false;
     frame.banner.hidden = !banner;
-    if (banner) frame.banner.replaceChildren(this.t(`${state}Banner`, { time: ago(this.#host.words, session.since) }), ...(state === 'stale' ? [this.#retry()] : []));
+    if (banner) frame.banner.replaceChildren(this.t(`${state}Banner`, { time: ago(this.host.words, session.since) }), ...(state === 'stale' ? [this.#retry()] : []));
     if (banner) this.announce(frame.banner.firstChild.textContent);
     frame.state.hidden = !nothing;
     frame.state.replaceChildren(...(nothing ? this.#picture(state === 'stale' ? (this.#list.loading ? 'loading' : 'empty') : state, problem) : []));
@@ -239,12 +238,12 @@ export class View {
   }
 
   #retry() {
-    return h('button', { type: 'button', class: 'plain', onclick: () => this.#session.retry() }, this.t('retry'));
+    return h('button', { type: 'button', class: 'plain', onclick: () => this.session.retry() }, this.t('retry'));
   }
 
   #tick() {
-    this.rows.tick(this.#host.words);
-    if (this.#session?.condition === 'stale') this.said = '';
+    this.rows.tick(this.host.words);
+    if (this.session?.condition === 'stale') this.said = '';
     this.changed();
   }
 
@@ -258,7 +257,7 @@ export class View {
   #ask(view) {
     const { search, severity, category, group } = this.frame;
     this.frame.scroller.scrollTop = 0;
-    const { thread, subject } = Object.fromEntries(['thread', 'subject'].map((name) => [name, this.#host.getAttribute(name)]));
+    const { thread, subject } = Object.fromEntries(['thread', 'subject'].map((name) => [name, this.host.getAttribute(name)]));
     this.#list.ask({ view, thread, subject, q: search.value.trim(), severity: severity.value, category: category.value, group: group.checked && 'thread' }).then(() => this.#seen());
     this.changed();
   }
@@ -287,7 +286,7 @@ export class View {
   }
 
   #alongTabs(event) {
-    const back = this.#host.root.dir === 'rtl' ? 'ArrowRight' : 'ArrowLeft';
+    const back = this.host.root.dir === 'rtl' ? 'ArrowRight' : 'ArrowLeft';
     const by = { ArrowLeft: 1, ArrowRight: 1, ArrowDown: 0 }[event.key] && (event.key === back ? -1 : 1);
     if (event.key === 'ArrowDown') this.rows.focus();
     else if (!by) return;
@@ -328,18 +327,11 @@ export class View {
     }
     if (typing || !this.letters) return;
     if (event.key === '/') this.#filters(true);
-    else if (event.key === '?') this.#help(this.frame.help);
+    else if (event.key === '?') help(this, this.frame.help);
     else if (event.key === 'z') this.undo.run();
     else if (event.key === 'j' && !this.rows.focused) this.rows.focus();
     else return;
     event.preventDefault();
-  }
-
-  #help(button) {
-    const keys = [['j k ↓ ↑', 'move'], ['Enter', 'open'], ['e', 'done'], ['s', 'save'], ['h', 'snooze'], ['Shift+I', 'read'], ['Shift+U', 'unread'], ['m', 'mute'], ['w', 'why'], ['o', 'showThread'], ['z', 'undo'], ['/', 'search'], ['?', 'help']];
-    const rows = keys.map(([key, name]) => h('div', null, h('dt', null, key.split(' ').map((part) => h('kbd', null, part))), h('dd', null, this.t(`key_${name}`))));
-    const close = h('button', { type: 'button', class: 'plain', onclick: () => menu.hidePopover() }, this.t('close'));
-    const menu = openMenu(this.frame.scroller.parentNode, button, this.t('help'), [], [h('dl', { class: 'keys' }, rows), close]);
   }
 
   command(name, row) {
@@ -347,9 +339,9 @@ export class View {
     if (name === 'open') this.#open(row);
     else if (name === 'done') this.act(item.done_at ? 'undone' : 'done', row);
     else if (name === 'save') this.act(item.saved_at ? 'unsave' : 'save', row);
-    else if (name === 'snooze') this.snooze(row);
-    else if (name === 'mute') this.#mute(row);
-    else if (name === 'why') why(this, row, this.#session.api);
+    else if (name === 'snooze') snooze(this, row);
+    else if (name === 'mute') this.mute(row);
+    else if (name === 'why') why(this, row, this.session.api);
     else if (name === 'toggle') this.toggle(row);
     else if (name === 'undo') this.undo.run();
     else this.act(name, row);
@@ -369,7 +361,7 @@ export class View {
   }
 
   async #do(verb, ids, item, body) {
-    const { changes } = this.#session;
+    const { changes } = this.session;
     const sent = changes.make(verb, ids, body);
     const back = UNDOES[verb];
     if (back) this.undo.offer(this.t(`did_${verb}`, { n: ids.length, title: item.title }), () => changes.make(back, ids), back);
@@ -378,7 +370,7 @@ export class View {
 
   #failed(key, error, item) {
     this.undo.say(this.t(key, { title: item?.title }), `${error.message}`);
-    this.#host.tell('error', { error });
+    this.host.tell('error', { error });
   }
 
   failed(key, error, item) {
@@ -393,10 +385,10 @@ export class View {
     const rows = this.#unread(this.rows.shown);
     try {
       const ids = (await Promise.all(rows.map((row) => this.#list.idsOf(row)))).flat();
-      const sent = this.#session.changes.make('read', ids);
+      const sent = this.session.changes.make('read', ids);
       const titles = rows.slice(0, 2).map((row) => row.item.title);
       if (rows.length > 2) titles.push(this.t('others', { n: rows.length - 2 }));
-      this.undo.offer(this.t('did_readAll', { n: ids.length, which: list(this.#host.words, titles) }), () => this.#session.changes.make('unread', ids), 'unread');
+      this.undo.offer(this.t('did_readAll', { n: ids.length, which: list(this.host.words, titles) }), () => this.session.changes.make('unread', ids), 'unread');
       await sent;
     } catch (error) {
       this.#failed('failed_readAll', error);
@@ -408,45 +400,19 @@ export class View {
   }
 
   snooze(row) {
-    const zone = this.#host.getAttribute('time-zone') ?? undefined;
-    const { item } = row.row;
-    const until = (instant) => this.act('snooze', row, { until: new Date(instant).toISOString() });
-    const when = (instant) => date(this.#host.words, instant, { weekday: 'short', hour: 'numeric', minute: 'numeric', timeZone: zone });
-    const entries = moments(zone).map(([key, instant]) => ({ text: this.t(key), detail: when(instant), run: () => until(instant) }));
-    if (Date.parse(item.snoozed_until ?? 0) > Date.now()) entries.unshift({ text: this.t('act_unsnooze'), run: () => this.act('unsnooze', row) });
-    const exact = h('input', { type: 'datetime-local', 'aria-label': this.t('pickTime') });
-    const pick = h('form', {
-      class: 'pick',
-      onsubmit: (event) => {
-        event.preventDefault();
-        const instant = Date.parse(exact.value);
-        if (!(instant > Date.now())) return exact.setCustomValidity(this.t('future')), exact.reportValidity();
-        menu.hidePopover();
-        row.element.focus();
-        until(instant);
-      },
-      oninput: () => exact.setCustomValidity(''),
-    }, exact, h('button', { class: 'plain' }, this.t('act_snooze')));
-    const menu = openMenu(this.frame.scroller.parentNode, row.actions.snooze, this.t('act_snooze'), entries, [pick], () => row.element.focus());
+    snooze(this, row);
   }
 
   more(row) {
-    const { item } = row.row;
-    const read = item.read_at ? 'unread' : 'read';
-    openMenu(this.frame.scroller.parentNode, row.actions.more, this.t('act_more'), [
-      { text: this.t(`act_${read}`), run: () => this.act(read, row) },
-      { text: this.t('act_why'), run: () => why(this, row, this.#session.api) },
-      item.event.thread && { text: this.t('act_mute'), run: () => this.#mute(row) },
-      { text: this.t('act_delete'), run: () => this.act('delete', row) },
-    ], [], () => row.element.focus());
+    more(this, row);
   }
 
-  async #mute({ row: { item } }) {
+  async mute({ row: { item } }) {
     if (!item.event.thread) return;
     const path = `/v1/inbox/${item.id}/mute`;
     try {
-      await this.#session.api.send('POST', path, { until: null });
-      this.undo.offer(this.t('did_mute', { title: item.title }), () => this.#session.api.send('DELETE', path), 'unmute');
+      await this.session.api.send('POST', path, { until: null });
+      this.undo.offer(this.t('did_mute', { title: item.title }), () => this.session.api.send('DELETE', path), 'unmute');
     } catch (error) {
       this.#failed('failed_mute', error, item);
     }
@@ -459,14 +425,14 @@ export class View {
   }
 
   #open({ row: { item }, title }) {
-    if (!item.read_at) this.#session.changes.make('read', [item.id]).catch((error) => this.#failed('failed_read', error, item));
-    if (this.#host.tell('open', { item, url: title.href || null }, true) && title.href) location.assign(title.href);
+    if (!item.read_at) this.session.changes.make('read', [item.id]).catch((error) => this.#failed('failed_read', error, item));
+    if (this.host.tell('open', { item, url: title.href || null }, true) && title.href) location.assign(title.href);
   }
 
   /** Not what merely arrived: somebody must have come, pressed or scrolled. */
   #seen() {
-    if (document.hidden || !this.#host.checkVisibility?.() || !this.#list || !this.#session) return;
+    if (document.hidden || !this.host.checkVisibility?.() || !this.#list || !this.session) return;
     const ids = this.rows.shown.filter((row) => !row.item.seen_at).map((row) => row.item.id);
-    if (ids.length) this.#session.changes.make('seen', ids).catch(() => {});
+    if (ids.length) this.session.changes.make('seen', ids).catch(() => {});
   }
 }

@@ -194,10 +194,10 @@ def test_what_is_not_decided_yet_says_when() -> None:
         walked=False, failure=None, failures=0, due_at=datetime(2027, 3, 1, 12, 30, tzinfo=UTC)
     )
     assert why(progress=waiting).sentence == (
-        "not decided yet: the event waits for its fan-out, due 2027-03-01T12:30:00+00:00"
+        "not decided yet: the event waits for its fan-out, due 2027-03-01 12:30 UTC"
     )
     assert why(progress=replace(waiting, failures=3)).sentence.endswith(
-        "due 2027-03-01T12:30:00+00:00 after 3 failures"
+        "due 2027-03-01 12:30 UTC after 3 failures"
     )
 
 

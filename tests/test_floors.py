@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1] / "src" / PACKAGE
 
 # Where a new module of Clarion is added, the lowest floor on which it can stand.
 FLOORS: Sequence[frozenset[str]] = (
-    frozenset({"errors", "clock", "ids", "telemetry", "tracing", "config", "severity"}),
+    frozenset({"errors", "clock", "ids", "secret", "telemetry", "tracing", "config", "severity"}),
     frozenset(
         {
             "recipient",

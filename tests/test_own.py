@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clarion.event import Event
-from clarion.explanation import DECIDED, Explanation, explain
+from clarion.explanation import DECIDED, Explanation, Progress, explain
 from clarion.own import Own
 from clarion.plan import decide
 from clarion.question import Question
@@ -149,3 +149,12 @@ def test_who_may_not_see_it_does_not_read_what_it_is_about() -> None:
     )
     assert view.sentence == "You were not told of this: you may not see what it is about"
     assert "SECRET" not in repr(view)
+
+
+def test_what_is_not_decided_yet_says_so_and_not_that_it_did_not_concern_them() -> None:
+    waiting = Progress(walked=False, failure=None, failures=0, due_at=LATER)
+    for progress in (waiting, replace(waiting, failure="ValueError", due_at=None)):
+        view = explain(event(to=["bob"]), progress, False, "bob", None).own()
+        assert (view.told, view.sentence) == (None, "Whether you are told of this is not decided yet")
+    over = explain(event(to=["alice"]), DECIDED, False, "bob", None).own()
+    assert (over.told, over.sentence) == (False, "You were not told of this: it did not concern you")

@@ -429,3 +429,10 @@ def test_tenants_never_mix(bob: Clarion) -> None:
     said = bob.recipients.said("bob")
     assert (said.roles, said.preferences, said.topics, bob.recipients.history("bob")) == ((), (), (), [])
     assert len(bob.recipients.history("bob", tenant="other")) == 2
+
+
+def test_an_unknown_time_zone_names_the_nearest_or_says_how_one_is_written(app: Clarion) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'Europe/Berlin'"):
+        app.recipients.upsert("bob", time_zone="Europe/Berln")
+    with pytest.raises(UnknownName, match="known: America/New_York, Asia/Tokyo, Europe/Berlin, UTC, …"):
+        app.recipients.upsert("bob", time_zone="42")

@@ -82,7 +82,8 @@ class Clarion:
         feed_deliveries: bool = False,
         limits: Limits | None = None,
     ) -> None:
-        self.database = Database(database, feed_deliveries=feed_deliveries)
+        self._limits = limits or Limits()
+        self.database = Database(database, feed_deliveries=feed_deliveries, wakeups=self._limits.wakeups)
         self.channels = _by_name(channels)
         self.types: dict[str, EventType] = {}
         self._names = Names(self.types, self.channels)
@@ -98,7 +99,6 @@ class Clarion:
         self.hooks = Hooks()
         self.retention = retention
         self._version = version
-        self._limits = limits or Limits()
         self.grace = self._limits.grace  # what runs has so long to end by itself
         self._caps = tuple(caps)
         self._check_caps()
@@ -166,8 +166,8 @@ class Clarion:
         """
         made = [self._event(type, fields)]
         if runs_sync := getattr(conn, "run_sync", None):
-            return _first(runs_sync(lambda sync: _emit(sync, made, outbox)))
-        return _emit(conn, made, outbox)[0]
+            return _first(runs_sync(lambda sync: self._emit(sync, made, outbox)))
+        return self._emit(conn, made, outbox)[0]
 
     @overload
     def emit_many(  # type: ignore[overload-overlap]  # as above
@@ -189,9 +189,15 @@ class Clarion:
         """Emit many events, each (type, fields), in one statement; their ids, in order. All of them or none."""
         made = [self._event(type, fields) for type, fields in batch]
         if runs_sync := getattr(conn, "run_sync", None):
-            in_order: Awaitable[list[UUID]] = runs_sync(lambda sync: _emit(sync, made, outbox))
+            in_order: Awaitable[list[UUID]] = runs_sync(lambda sync: self._emit(sync, made, outbox))
             return in_order
-        return _emit(conn, made, outbox)
+        return self._emit(conn, made, outbox)
+
+    def _emit(self, conn: object, made: Sequence[Event], outbox: bool) -> list[UUID]:
+        ids = _emit(conn, made, outbox)
+        if not outbox and any(one.at <= one.emitted_at for one in made):
+            self.database.waker.emitted_on(conn)
+        return ids
 
     def _event(self, type: str, fields: EventFields) -> Event:
         if type not in self.types:

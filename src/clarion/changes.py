@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,8 +38,10 @@ class Changes:
         kinds: Iterable[str] | None = None,
         most: int = 500,
         tenant: str | None = DEFAULT_TENANT,
+        among: Collection[tuple[str, str | None]] | None = None,
     ) -> News:
         """The changes after this number, in order; of one recipient, of a tenant, or, with `tenant=None`, of all.
+        `among`: of these only, (tenant, recipient), chosen once they are read; items are read of these alone.
 
         Where only some are wanted, a page may be empty and not the last: go on from its `upto` until that is
         `after`. What is committed by now has a number, unless another process is just giving it one.
@@ -55,7 +57,10 @@ class Changes:
 
         def read(conn: Connection) -> News:
             found = changes.read(conn, chosen, after=after, most=most)
-            return News(self._told(conn, found.rows), found.upto, found.reset)
+            rows = found.rows
+            if among is not None:
+                rows = [row for row in rows if (row.tenant, row.recipient) in among]
+            return News(self._told(conn, rows), found.upto, found.reset)
 
         return self._database.read(read)
 

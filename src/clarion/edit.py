@@ -76,6 +76,7 @@ class TopicEdit(TypedDict, total=False):
 class ChoiceFields(ConfigurationFields, total=False):
     """All that a recipient may say. `silent_until`: nothing but required types before; `None` ends it."""
 
+    locale: str | None
     silent_until: datetime | None
     preferences: Iterable[PreferenceEdit]
     topics: Iterable[TopicEdit]

@@ -130,6 +130,7 @@ class Explanation:
     repeat_of: UUID | None = None
     question: Question | None = None
     by_topic: bool = False  # nothing but a subscription brought them into the audience
+    decided: bool = True  # False: the event waits, or its audience could not be worked out
 
     @property
     def told(self) -> bool:
@@ -146,7 +147,13 @@ class Explanation:
             for c in self.channels
         ]
         return own.view(
-            self.event, self.recipient, self.reason, self.question, channels, by_topic=self.by_topic
+            self.event,
+            self.recipient,
+            self.reason,
+            self.question,
+            channels,
+            by_topic=self.by_topic,
+            decided=self.decided,
         )
 
 
@@ -163,6 +170,7 @@ def explain(
             sentence=_not_told(event, progress, recipient, sources),
             sources=sources,
             repeat_of=progress.repeat_of,
+            decided=progress.walked or progress.repeat_of is not None,
         )
     again = _decided_again(record.question)
     return Explanation(
@@ -300,7 +308,7 @@ def _not_told(event: Event, progress: Progress, recipient: str, sources: tuple[s
     if progress.failure is not None:
         return f"the audience could not be worked out: {progress.failure}"
     if not progress.walked:
-        due = f", due {progress.due_at.isoformat(timespec='seconds')}" if progress.due_at else ""
+        due = f", due {when(progress.due_at)}" if progress.due_at else ""
         tried = f" after {progress.failures} failures" if progress.failures else ""
         return f"not decided yet: the event waits for its fan-out{due}{tried}"
     if progress.withdrawn_at is not None:

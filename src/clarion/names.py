@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -48,11 +49,16 @@ class Names:
         return None
 
 
+_SOME_ZONES = ("America/New_York", "Asia/Tokyo", "Europe/Berlin", "UTC", "…")  # instead of hundreds
+
+
 @lru_cache(maxsize=1024)
 def time_zone(name: str) -> str:
     """The name of a time zone, which exists. Raises `UnknownName`."""
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # not found is a KeyError
-        raise UnknownName("time zone", name, available_timezones()) from None
+        zones = available_timezones()
+        alike = difflib.get_close_matches(name, zones, n=1, cutoff=0.5)
+        raise UnknownName("time zone", name, alike or _SOME_ZONES) from None
     return name

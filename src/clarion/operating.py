@@ -100,6 +100,7 @@ def _put_back(
                 replaying.put_back, chosen=chosen, of=keys[n : n + AT_ONCE], lanes=app.lanes, by=by
             )
             done += app.database.run(write)
+            app.database.waker.queued()
             if progress is not None:
                 progress(done)
         if len(keys) < READ_AT_ONCE:

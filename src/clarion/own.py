@@ -49,10 +49,13 @@ class OwnChannel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Own:
-    """Why I got this. `stop_sentence` says how to stop it also where there is no such change."""
+    """Why I got this. `stop_sentence` says how to stop it also where there is no such change.
+
+    `told`: `None` as long as it is not decided.
+    """
 
     recipient: str
-    told: bool
+    told: bool | None
     reason: str | None
     sentence: str
     channels: tuple[OwnChannel, ...]
@@ -78,8 +81,19 @@ def view(
     channels: Sequence[OwnChannel],
     *,
     by_topic: bool,
+    decided: bool = True,
 ) -> Own:
     """The recipient's own view. `by_topic`: nothing but a subscription brought them into the audience."""
+    if not decided:
+        return Own(
+            recipient=recipient,
+            told=None,
+            reason=None,
+            sentence="Whether you are told of this is not decided yet",
+            channels=(),
+            stop=None,
+            stop_sentence="There is nothing to stop",
+        )
     told = [channel.channel for channel in channels if channel.told]
     hidden = question is not None and question.access is False
     stop, how = _stop(event, question, by_topic=by_topic) if told else (None, "There is nothing to stop")

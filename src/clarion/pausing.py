@@ -87,6 +87,7 @@ def resume(app: _Application, channel: str, *, lane: str = "") -> Pause | None:
 
     ended = app.database.run(write)
     if ended is not None:
+        app.database.waker.queued()
         about = telemetry.about(channel=channel)
         log.info("%s was resumed; it paused since %s", ended, ended.since.isoformat(), extra=about)
     return ended

@@ -172,11 +172,15 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
         answer = answers.get(alike)
         if answer is None:
             question = asking.question(candidate, recipient, stored, said, watches, access, silences, charged)
-            if question not in asked:  # what differs between two candidates may bear on nothing that is asked
-                asked[question] = _answer(question, len(result.questions))
+            if len(asked) < len(result.questions):  # hashed once there is another: most events have one only
+                asked[result.questions[-1]] = result.answers[-1]
+            # What differs between two candidates may bear on nothing that is asked.
+            known = asked.get(question) if asked else None
+            if known is None:
+                known = _answer(question, len(result.questions))
                 result.questions.append(question)
-                result.answers.append(asked[question])
-            answer = answers[alike] = asked[question]
+                result.answers.append(known)
+            answer = answers[alike] = known
         taking: tuple[Taking, ...] = ()
         if charged:
             taking = asking.take(

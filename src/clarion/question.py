@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from clarion import quiet_hours
@@ -117,11 +118,25 @@ def to_json(question: Question) -> dict[str, Any]:
     return stored
 
 
+class _Stored:
+    """The plain fields of a kind, read all at once: a question is stored with each event."""
+
+    def __init__(self, kind: type[Question | Place | Charged]) -> None:
+        some = [f for f in fields(kind) if f.name not in ("places", "charges", "quiet_hours")]
+        self.names = [f.name for f in some]
+        self.defaults = [f.default for f in some]
+        self.values = attrgetter(*self.names)
+
+
+_STORED = {kind: _Stored(kind) for kind in (Question, Place, Charged)}
+
+
 def _changed(value: Question | Place | Charged) -> dict[str, Any]:
+    of = _STORED[type(value)]
     return {
-        f.name: plain(getattr(value, f.name))
-        for f in fields(value)
-        if f.name not in ("places", "charges", "quiet_hours") and getattr(value, f.name) != f.default
+        name: said.isoformat() if isinstance(said, datetime) else said
+        for name, said, default in zip(of.names, of.values(value), of.defaults, strict=True)
+        if said is not default and said != default
     }
 
 

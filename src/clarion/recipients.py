@@ -7,13 +7,14 @@ Everything raises `InvalidInput` or `UnknownName` for what cannot be, before any
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Unpack
 
 from sqlalchemy.engine import Connection
 
 from clarion import clock, configuration, edit
+from clarion.channels import addresses
 from clarion.configuration import Configuration, Entry
 from clarion.edit import (
     ChoiceFields,
@@ -24,6 +25,7 @@ from clarion.edit import (
     RecipientEdit,
     RecipientFields,
 )
+from clarion.errors import InvalidInput, shown
 from clarion.event import DEFAULT_TENANT, instant, required_text
 from clarion.names import Names
 from clarion.store import choices, directory, people, personal, roster
@@ -60,7 +62,7 @@ class Recipients:
         `addresses` (channel → value or values) and `roles`, where they are given, are those and no others;
         `addresses_on` some channels leaves alone what there is on others.
         """
-        self._write([edit.of_recipient({**fields, "id": id}, self._names)], tenant, by, create=True)
+        self._write([self._checked({**fields, "id": id})], tenant, by, create=True)
 
     def upsert_many(
         self, people: Iterable[RecipientEdit], *, by: str | None = None, tenant: str = DEFAULT_TENANT
@@ -71,14 +73,24 @@ class Recipients:
         and those before its thousand are written. The same again changes nothing.
         """
         count = 0
-        for some in _chunks(edit.of_recipient(fields, self._names) for fields in people):
+        for some in _chunks(self._checked(fields) for fields in people):
             self._write(some, tenant, by, create=True)
             count += len(some)
         return count
 
     def check(self, person: RecipientEdit) -> None:
         """Raises what `upsert_many` would of this one, and writes nothing."""
-        edit.of_recipient(person, self._names)
+        self._checked(person)
+
+    def _checked(self, person: Mapping[str, Any]) -> Edit:
+        """What is to be written, with mail addresses that take mail: a wrong one is found now, and not when it is told."""
+        made = edit.of_recipient(person, self._names)
+        for address in made.addresses or ():
+            try:
+                addresses.check(address)
+            except InvalidInput as error:
+                raise InvalidInput(f"recipient {shown(made.recipient)}: {error}") from None
+        return made
 
     def deactivate(self, id: str, *, tenant: str = DEFAULT_TENANT) -> None:
         """Nothing reaches this recipient any more, until `upsert(id, active=True)`; all that was said stays."""

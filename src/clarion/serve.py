@@ -19,7 +19,6 @@ from clarion.cli.finding import (
     settings_of,
     which,
 )
-from clarion.cli.printing import shown_url
 from clarion.cli.work import Log, end, log_to_stderr
 from clarion.errors import ConfigError
 
@@ -70,7 +69,7 @@ def serve(
     wanted = _wanted(settings)
     found = make_to_work(settings)
     works = settings["serve.workers"] == 1
-    log.info("serving %s%s", shown_url(found.database.url), ", and working" if works else "")
+    log.info("serving %s%s", found.database.shown_url, ", and working" if works else "")
     serving.serve(found, wanted, host=settings["serve.host"], port=settings["serve.port"], works=works)
     found.close()
     log.info("stopped")

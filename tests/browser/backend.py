@@ -21,6 +21,8 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -92,7 +94,14 @@ class Backend:
             found.bind(("127.0.0.1", 0))
             port = found.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        config = uvicorn.Config(self._application(), port=port, log_level="critical", lifespan="off", ws="none", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(
+            self._application(),
+            port=port,
+            log_level="critical",
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
         self._thread.start()
@@ -133,16 +142,19 @@ class Backend:
             Route("/v1/me", self._own(self._me), methods=["GET", "PATCH"]),
         ]
         return Starlette(
+            middleware=[Middleware(GZipMiddleware)],  # which leaves event streams alone
             routes=[
                 *own,
                 Route("/token/{recipient}", self._token, methods=["POST"]),
                 Route("/page/{number}", self._page),
                 Route("/favicon.ico", lambda _: Response(status_code=204)),
                 Mount("/static", StaticFiles(directory=STATIC)),
-            ]
+            ],
         )
 
-    def _own(self, answer: Callable[[Request, Inbox], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    def _own(
+        self, answer: Callable[[Request, Inbox], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
         async def endpoint(request: Request) -> Response:
             path = request.url.path
             self.requests.append((request.method, path))

@@ -55,14 +55,14 @@ def _service() -> Iterator[Backend]:
 
 
 @pytest.fixture
-def backend(_service: Backend) -> Iterator[Backend]:
+def backend(_service: Backend) -> Backend:
     """The service, as it should be: no faults, nothing counted."""
     for told in (_service.fails, _service.slow, _service.refused, _service.requests):
         told.clear()
     _service.closed = False
     _service.token_life = 600.0
     _service.streams["ever"] = _service.streams["open"]
-    yield _service
+    return _service
 
 
 @pytest.fixture
@@ -77,7 +77,12 @@ def inbox(backend: Backend, recipient: str) -> Any:
 
 @pytest.fixture
 def context(browser: Any) -> Iterator[Any]:
-    made = browser.new_context(viewport={"width": 900, "height": 760}, timezone_id="Europe/Berlin", locale="en-GB", reduced_motion="reduce")
+    made = browser.new_context(
+        viewport={"width": 900, "height": 760},
+        timezone_id="Europe/Berlin",
+        locale="en-GB",
+        reduced_motion="reduce",
+    )
     made.set_default_timeout(10_000)
     yield made
     made.close()
@@ -87,7 +92,15 @@ def context(browser: Any) -> Iterator[Any]:
 def show(backend: Backend, recipient: str, context: Any) -> Callable[..., Any]:
     """Opens a page with an element, `inbox`, `bell` or `preferences`, for this recipient."""
 
-    def opened(element: str = "inbox", attributes: str = "", *, page: Any = None, inside: str = "", token_url: bool = True, **rest: Any) -> Any:
+    def opened(
+        element: str = "inbox",
+        attributes: str = "",
+        *,
+        page: Any = None,
+        inside: str = "",
+        token_url: bool = True,
+        **rest: Any,
+    ) -> Any:
         page = page or context.new_page()
         tag = f"clarion-{element}"
         if token_url:

@@ -39,7 +39,11 @@ def await_titles(page: Any, wanted: Sequence[str], *, within: float = PATIENCE) 
 def states(page: Any, element: str = "clarion-inbox") -> set[str]:
     """Which of these custom states the element is in."""
     names = ["loading", "empty", "error", "offline", "stale"]
-    return set(page.locator(element).first.evaluate("(element, names) => names.filter((name) => element.matches(`:state(${name})`))", names))
+    return set(
+        page.locator(element).first.evaluate(
+            "(element, names) => names.filter((name) => element.matches(`:state(${name})`))", names
+        )
+    )
 
 
 def focused(page: Any) -> str:
@@ -55,4 +59,6 @@ def focused(page: Any) -> str:
 
 
 def streaming(page: Any, backend: Any, count: int = 1) -> None:
-    await_that(page, lambda: backend.streams["open"] == count, f"{count} streams; open: {backend.streams['open']}")
+    await_that(
+        page, lambda: backend.streams["open"] == count, f"{count} streams; open: {backend.streams['open']}"
+    )

@@ -41,7 +41,14 @@ ME: dict[str, Any] = {
             "on": True,
             "by": "default",
             "channels": [
-                {"channel": channel, "wanted": True, "wanted_by": "required" if required else "default", "min_severity": None, "min_severity_by": "default", "mode": "now"}
+                {
+                    "channel": channel,
+                    "wanted": True,
+                    "wanted_by": "required" if required else "default",
+                    "min_severity": None,
+                    "min_severity_by": "default",
+                    "mode": "now",
+                }
                 for channel in ("inbox", "email")
             ],
         }
@@ -52,7 +59,9 @@ ME: dict[str, Any] = {
             ("account.locked", "security", "Your account was locked", True),
         )
     ],
-    "topics": [{"topic": "cl/42", "subscribed": True, "level": "all", "muted_until": None, "reason": "subscribed"}],
+    "topics": [
+        {"topic": "cl/42", "subscribed": True, "level": "all", "muted_until": None, "reason": "subscribed"}
+    ],
     "preferences": [],
 }
 
@@ -75,7 +84,16 @@ class Inbox:
         """A new item. `quietly`: it was there before anybody looked."""
         n = next(self._numbers)
         age = given.pop("age", timedelta())
-        about = {name: given.pop(name, default) for name, default in (("type", "review.commented"), ("category", "reviews"), ("actor", "alice"), ("subject", f"cl/{n}"), ("thread", f"cl/{n}"))}
+        about = {
+            name: given.pop(name, default)
+            for name, default in (
+                ("type", "review.commented"),
+                ("category", "reviews"),
+                ("actor", "alice"),
+                ("subject", f"cl/{n}"),
+                ("thread", f"cl/{n}"),
+            )
+        }
         item: dict[str, Any] = {
             "id": f"n{n}",
             "event": {"id": f"e{n}", **about, "tags": []},
@@ -98,17 +116,34 @@ class Inbox:
         return [self.emit(**given) for _ in range(count)]
 
     def page(self, query: dict[str, str]) -> dict[str, Any]:
-        found = sorted((i for i in self.items.values() if self._asked(i, query)), key=lambda i: i["place"], reverse=True)
+        found = sorted(
+            (i for i in self.items.values() if self._asked(i, query)), key=lambda i: i["place"], reverse=True
+        )
         found = [item for item in found if item["place"] < query.get("cursor", "~")]
         limit = int(query.get("limit", 25))
         rest: dict[str, Any] = {"counts": self.counts(), "feed": self.feed}
         if query.get("group") == "thread":
-            groups = [list(each) for _, each in itertools.groupby(sorted(found, key=lambda i: i["event"]["thread"]), key=lambda i: i["event"]["thread"])]
+            groups = [
+                list(each)
+                for _, each in itertools.groupby(
+                    sorted(found, key=lambda i: i["event"]["thread"]), key=lambda i: i["event"]["thread"]
+                )
+            ]
             newest = [
-                {"thread": each[0]["event"]["thread"], "items": len(each), "unread": sum(not i["read_at"] for i in each), "actors": sorted({i["event"]["actor"] for i in each})[:3], "newest": max(each, key=lambda i: i["place"])}
+                {
+                    "thread": each[0]["event"]["thread"],
+                    "items": len(each),
+                    "unread": sum(not i["read_at"] for i in each),
+                    "actors": sorted({i["event"]["actor"] for i in each})[:3],
+                    "newest": max(each, key=lambda i: i["place"]),
+                }
                 for each in groups
             ]
-            return {"groups": sorted(newest, key=lambda g: g["newest"]["place"], reverse=True)[:limit], "next": None, **rest}
+            return {
+                "groups": sorted(newest, key=lambda g: g["newest"]["place"], reverse=True)[:limit],
+                "next": None,
+                **rest,
+            }
         page = found[:limit]
         return {"items": page, "next": page[-1]["place"] if len(found) > limit else None, **rest}
 
@@ -143,7 +178,15 @@ class Inbox:
         return {
             "sentence": f"You were told by inbox, because you were mentioned in {thread}",
             "reason": "mention",
-            "channels": [{"channel": "inbox", "told": True, "until": None, "sentence": "told"}, {"channel": "email", "told": False, "until": None, "sentence": "not told: below the severity you chose"}],
+            "channels": [
+                {"channel": "inbox", "told": True, "until": None, "sentence": "told"},
+                {
+                    "channel": "email",
+                    "told": False,
+                    "until": None,
+                    "sentence": "not told: below the severity you chose",
+                },
+            ],
             "stop": {"kind": "watch", "sentence": f"Stop watching {thread}"},
             "stop_sentence": f"Stop watching {thread}",
         }
@@ -151,11 +194,21 @@ class Inbox:
     def patch(self, body: dict[str, Any]) -> None:
         for choice in body.pop("preferences", []):
             for type in self.me["types"]:
-                if choice["scope"] in {"*", f"type:{type['type']}", f"category:{type['category']}"} and not type["required"]:
+                if (
+                    choice["scope"] in {"*", f"type:{type['type']}", f"category:{type['category']}"}
+                    and not type["required"]
+                ):
                     for cell in type["channels"]:
                         if cell["channel"] == choice["channel"]:
-                            cell.update({"wanted": choice.get("enabled", cell["wanted"]), "wanted_by": choice["scope"]})
-                            cell.update({name: choice[name] for name in ("min_severity", "mode") if name in choice})
+                            cell.update(
+                                {
+                                    "wanted": choice.get("enabled", cell["wanted"]),
+                                    "wanted_by": choice["scope"],
+                                }
+                            )
+                            cell.update(
+                                {name: choice[name] for name in ("min_severity", "mode") if name in choice}
+                            )
             self.me["preferences"] = [*self.me["preferences"], choice]
         for topic in body.pop("topics", []):
             for known in self.me["topics"]:
@@ -165,7 +218,13 @@ class Inbox:
 
     def _tell(self, kind: str, item: dict[str, Any]) -> None:
         self.feed += 1
-        change = {"seq": self.feed, "kind": kind, "id": item["id"], "item": None if kind.endswith("removed") else copy.deepcopy(item), "counts": self.counts()}
+        change = {
+            "seq": self.feed,
+            "kind": kind,
+            "id": item["id"],
+            "item": None if kind.endswith("removed") else copy.deepcopy(item),
+            "counts": self.counts(),
+        }
         self.changes.append(change)
         self._wake()
 
@@ -173,14 +232,23 @@ class Inbox:
         event = item["event"]
         return (
             self._in(item, query.get("view", "inbox"))
-            and all(event[name] == query[name] for name in ("category", "thread", "subject", "type") if name in query)
+            and all(
+                event[name] == query[name]
+                for name in ("category", "thread", "subject", "type")
+                if name in query
+            )
             and SEVERITIES.index(item["severity"]) >= SEVERITIES.index(query.get("severity", "info"))
             and query.get("q", "").lower() in item["title"].lower()
         )
 
     def _in(self, item: dict[str, Any], view: str) -> bool:
         kept = not item.get("deleted_at")
-        snoozed = kept and not item["done_at"] and item["snoozed_until"] is not None and item["snoozed_until"] > now()
+        snoozed = (
+            kept
+            and not item["done_at"]
+            and item["snoozed_until"] is not None
+            and item["snoozed_until"] > now()
+        )
         inbox = kept and not item["done_at"] and not snoozed
         return bool(
             {

@@ -34,7 +34,9 @@ def test_a_failed_change_is_rolled_back_alone(show: Any, backend: Any, inbox: An
     assert row(page, "One").get_by_role("button", name="Remove from saved").count() == 1
 
 
-def test_of_two_changes_of_one_item_only_the_failed_goes(show: Any, backend: Any, inbox: Any, three: list[str]) -> None:
+def test_of_two_changes_of_one_item_only_the_failed_goes(
+    show: Any, backend: Any, inbox: Any, three: list[str]
+) -> None:
     page = show()
     await_titles(page, ["Three", "Two", "One"])
     backend.fail("/save", 500)
@@ -42,11 +44,17 @@ def test_of_two_changes_of_one_item_only_the_failed_goes(show: Any, backend: Any
     page.keyboard.press("s")
     page.keyboard.press("Shift+I")
     await_that(page, lambda: inbox.items[three[1]]["read_at"] is not None, "read")
-    await_that(page, lambda: row(page, "Two").get_by_role("button", name="Save", exact=True).count() == 1, "not saved")
+    await_that(
+        page,
+        lambda: row(page, "Two").get_by_role("button", name="Save", exact=True).count() == 1,
+        "not saved",
+    )
     assert "unread" not in row(page, "Two").get_attribute("class").split()
 
 
-def test_quick_changes_of_one_item_never_overtake(show: Any, backend: Any, inbox: Any, three: list[str]) -> None:
+def test_quick_changes_of_one_item_never_overtake(
+    show: Any, backend: Any, inbox: Any, three: list[str]
+) -> None:
     page = show()
     await_titles(page, ["Three", "Two", "One"])
     backend.slow["save"] = 0.3
@@ -163,7 +171,9 @@ def test_single_letters_can_be_switched_off(show: Any, inbox: Any, three: list[s
 def test_opening_is_the_hosts_to_route(show: Any, inbox: Any, three: list[str]) -> None:
     page = show()
     await_titles(page, ["Three", "Two", "One"])
-    page.evaluate("addEventListener('clarion:open', (event) => { event.preventDefault(); window.opened = event.detail.item.title; })")
+    page.evaluate(
+        "addEventListener('clarion:open', (event) => { event.preventDefault(); window.opened = event.detail.item.title; })"
+    )
     row(page, "Two").focus()
     page.keyboard.press("Enter")
     assert page.evaluate("window.opened") == "Two"
@@ -199,7 +209,12 @@ def test_tabs_filters_and_search(show: Any, inbox: Any) -> None:
     inbox.emit("Over", quietly=True, done_at="2026-01-01T00:00:00Z")
     page = show()
     await_titles(page, ["Kept", "Read"])
-    for tab, wanted in (("Unread", ["Kept"]), ("Saved", ["Kept"]), ("Done", ["Over"]), ("Inbox", ["Kept", "Read"])):
+    for tab, wanted in (
+        ("Unread", ["Kept"]),
+        ("Saved", ["Kept"]),
+        ("Done", ["Over"]),
+        ("Inbox", ["Kept", "Read"]),
+    ):
         page.get_by_role("tab", name=tab).click()
         await_titles(page, wanted)
     page.get_by_role("button", name="Search and filter").click()

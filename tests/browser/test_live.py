@@ -19,7 +19,9 @@ def test_what_arrives_is_shown_at_once(show: Any, backend: Any, inbox: Any) -> N
     await_titles(page, ["Two", "One"])
 
 
-def test_sent_while_the_stream_was_dropped_comes_in_order_and_once(show: Any, backend: Any, inbox: Any) -> None:
+def test_sent_while_the_stream_was_dropped_comes_in_order_and_once(
+    show: Any, backend: Any, inbox: Any
+) -> None:
     inbox.emit("Before", quietly=True)
     page = show()
     await_titles(page, ["Before"])
@@ -56,7 +58,9 @@ def test_loading_empty_and_error_say_what_they_are(show: Any, backend: Any, inbo
 
 
 @pytest.mark.parametrize("status", [500, 503, 429, 404])
-def test_an_error_on_load_is_said_and_heals_by_itself(show: Any, backend: Any, inbox: Any, status: int) -> None:
+def test_an_error_on_load_is_said_and_heals_by_itself(
+    show: Any, backend: Any, inbox: Any, status: int
+) -> None:
     inbox.emit("There", quietly=True)
     backend.fail("/v1/inbox", *[status] * 4)
     page = show()
@@ -67,7 +71,9 @@ def test_an_error_on_load_is_said_and_heals_by_itself(show: Any, backend: Any, i
     assert states(page) == set()
 
 
-def test_offline_and_stale_say_so_over_what_is_known(show: Any, backend: Any, inbox: Any, context: Any) -> None:
+def test_offline_and_stale_say_so_over_what_is_known(
+    show: Any, backend: Any, inbox: Any, context: Any
+) -> None:
     inbox.emit("Known", quietly=True)
     page = show()
     await_titles(page, ["Known"])
@@ -112,11 +118,17 @@ def test_focus_and_scroll_stay_and_a_pill_counts(show: Any, backend: Any, inbox:
     assert focused(page) == before
     assert page.locator(".scroller").evaluate("(scroller) => scroller.scrollTop") == 300
     page.get_by_role("button", name="3 new").click()
-    await_that(page, lambda: titles(page)[:3] == ["Notification 43", "Notification 42", "Notification 41"], "revealed")
+    await_that(
+        page,
+        lambda: titles(page)[:3] == ["Notification 43", "Notification 42", "Notification 41"],
+        "revealed",
+    )
     assert page.get_by_role("button", name="3 new").count() == 0
 
 
-def test_a_focused_row_that_goes_elsewhere_stays_until_the_focus_leaves(show: Any, backend: Any, inbox: Any) -> None:
+def test_a_focused_row_that_goes_elsewhere_stays_until_the_focus_leaves(
+    show: Any, backend: Any, inbox: Any
+) -> None:
     ids = [inbox.emit(title, quietly=True) for title in ("One", "Two", "Three")]
     page = show()
     await_titles(page, ["Three", "Two", "One"])

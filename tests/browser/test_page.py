@@ -27,7 +27,11 @@ def findings(page: Any) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
     found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    return [f"{v['id']}: {v['help']}: {node['target']} {node['failureSummary']}" for v in found for node in v["nodes"]]
+    return [
+        f"{v['id']}: {v['help']}: {node['target']} {node['failureSummary']}"
+        for v in found
+        for node in v["nodes"]
+    ]
 
 
 @pytest.fixture(params=MODES)
@@ -76,7 +80,9 @@ def test_axe_finds_nothing_in_any_state(show: Any, backend: Any, context: Any) -
 def test_strict_policy_and_trusted_types(show: Any, backend: Any, inbox: Any) -> None:
     inbox.emit("One", quietly=True)
     page = show("bell", csp=STRICT)
-    page.evaluate("addEventListener('securitypolicyviolation', (event) => (window.violations ??= []).push(event.violatedDirective + event.blockedURI))")
+    page.evaluate(
+        "addEventListener('securitypolicyviolation', (event) => (window.violations ??= []).push(event.violatedDirective + event.blockedURI))"
+    )
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -88,7 +94,9 @@ def test_strict_policy_and_trusted_types(show: Any, backend: Any, inbox: Any) ->
     row(page, "Two").focus()
     page.keyboard.press("h")
     page.keyboard.press("Escape")
-    page.evaluate("document.body.append(document.createElement('clarion-preferences')); document.querySelector('clarion-preferences').setAttribute('token-url', document.querySelector('clarion-bell').getAttribute('token-url'))")
+    page.evaluate(
+        "document.body.append(document.createElement('clarion-preferences')); document.querySelector('clarion-preferences').setAttribute('token-url', document.querySelector('clarion-bell').getAttribute('token-url'))"
+    )
     page.locator("clarion-preferences table").wait_for()
     assert page.evaluate("window.violations ?? []") == []
     assert errors == []
@@ -97,7 +105,15 @@ def test_strict_policy_and_trusted_types(show: Any, backend: Any, inbox: Any) ->
 def test_no_markup_is_ever_parsed() -> None:
     sources = Path(__file__).parents[2] / "components"
     for path in sources.rglob("*.js"):
-        for banned in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "setHTMLUnsafe"):
+        for banned in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+            "setHTMLUnsafe",
+        ):
             assert banned not in path.read_text(), f"{path.name} uses {banned}"
 
 
@@ -146,9 +162,15 @@ def test_a_dark_theme_is_the_pages_choice(show: Any) -> None:
 
 @pytest.mark.parametrize(
     ("lang", "direction", "heading", "pill"),
-    [("de", "ltr", "Benachrichtigungen", "3 neue"), ("fr", "ltr", "Notifications", "3 nouvelles"), ("ar", "rtl", "الإشعارات", "3 إشعارات جديدة")],
+    [
+        ("de", "ltr", "Benachrichtigungen", "3 neue"),
+        ("fr", "ltr", "Notifications", "3 nouvelles"),
+        ("ar", "rtl", "الإشعارات", "3 إشعارات جديدة"),
+    ],
 )
-def test_the_language_is_switched_at_run_time(show: Any, backend: Any, inbox: Any, lang: str, direction: str, heading: str, pill: str) -> None:
+def test_the_language_is_switched_at_run_time(
+    show: Any, backend: Any, inbox: Any, lang: str, direction: str, heading: str, pill: str
+) -> None:
     inbox.emit("One", quietly=True)
     page = show()
     page.get_by_role("heading", name="Notifications").wait_for()
@@ -167,14 +189,19 @@ def test_the_language_is_switched_at_run_time(show: Any, backend: Any, inbox: An
 
 
 def test_every_language_says_everything() -> None:
-    tables = {path.stem: set(re.findall(r"(?:[{,]\s|^\s\s)(\w+): (?=['{])", path.read_text(), re.MULTILINE)) for path in (Path(__file__).parents[2] / "components" / "locale").glob("*.js")}
+    tables = {
+        path.stem: set(re.findall(r"(?:[{,]\s|^\s\s)(\w+): (?=['{])", path.read_text(), re.MULTILINE))
+        for path in (Path(__file__).parents[2] / "components" / "locale").glob("*.js")
+    }
     wanted = tables.pop("en")
     assert set(tables) == {"de", "fr", "ar"}
     for lang, said in tables.items():
         assert wanted - said == set(), lang
 
 
-def test_moved_cloned_and_attached_a_hundred_times_leaves_nothing(show: Any, backend: Any, inbox: Any, context: Any) -> None:
+def test_moved_cloned_and_attached_a_hundred_times_leaves_nothing(
+    show: Any, backend: Any, inbox: Any, context: Any
+) -> None:
     inbox.emit("One", quietly=True)
     page = show("bell")
     session = context.new_cdp_session(page)
@@ -185,7 +212,13 @@ def test_moved_cloned_and_attached_a_hundred_times_leaves_nothing(show: Any, bac
 
     def listeners() -> int:
         session.send("HeapProfiler.collectGarbage")
-        return int(next(m["value"] for m in session.send("Performance.getMetrics")["metrics"] if m["name"] == "JSEventListeners"))
+        return int(
+            next(
+                m["value"]
+                for m in session.send("Performance.getMetrics")["metrics"]
+                if m["name"] == "JSEventListeners"
+            )
+        )
 
     again = """async (times) => {
         const bell = document.querySelector('clarion-bell');
@@ -222,7 +255,12 @@ def test_the_last_to_leave_ends_the_stream(show: Any, backend: Any) -> None:
 def test_properties_set_before_the_definition_count(backend: Any, context: Any, recipient: str) -> None:
     page = context.new_page()
     token = backend.token(recipient)
-    page.goto(backend.page("<clarion-bell></clarion-bell>", head=f"<script>addEventListener('DOMContentLoaded', () => {{ document.querySelector('clarion-bell').getToken = () => '{token}'; }})</script>"))
+    page.goto(
+        backend.page(
+            "<clarion-bell></clarion-bell>",
+            head=f"<script>addEventListener('DOMContentLoaded', () => {{ document.querySelector('clarion-bell').getToken = () => '{token}'; }})</script>",
+        )
+    )
     page.evaluate("document.addEventListener('clarion:count', (event) => (window.count = event.detail))")
     backend.inbox(recipient).emit()
     await_that(page, lambda: (page.evaluate("window.count") or {}).get("unseen") == 1, "counted")

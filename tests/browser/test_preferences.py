@@ -18,7 +18,13 @@ def page(show: Any, inbox: Any) -> Any:
 
 def test_a_cell_is_saved_when_it_is_changed(page: Any, inbox: Any) -> None:
     page.get_by_role("checkbox", name="A deploy of yours failed: Email").uncheck()
-    await_that(page, lambda: inbox.me["preferences"] == [{"scope": "type:deploy.failed", "channel": "email", "enabled": False}], "saved")
+    await_that(
+        page,
+        lambda: (
+            inbox.me["preferences"] == [{"scope": "type:deploy.failed", "channel": "email", "enabled": False}]
+        ),
+        "saved",
+    )
     page.locator(".note").get_by_text("Saved").wait_for()
 
 
@@ -43,9 +49,22 @@ def test_a_required_cell_says_who_and_why(page: Any) -> None:
 
 def test_severity_and_mode_by_category(page: Any, inbox: Any) -> None:
     page.get_by_label("Severity: reviews, Email").select_option("action")
-    await_that(page, lambda: {"scope": "category:reviews", "channel": "email", "min_severity": "action"} in inbox.me["preferences"], "severity")
+    await_that(
+        page,
+        lambda: (
+            {"scope": "category:reviews", "channel": "email", "min_severity": "action"}
+            in inbox.me["preferences"]
+        ),
+        "severity",
+    )
     page.get_by_label("When: reviews, Email").select_option("digest")
-    await_that(page, lambda: {"scope": "category:reviews", "channel": "email", "mode": "digest"} in inbox.me["preferences"], "mode")
+    await_that(
+        page,
+        lambda: (
+            {"scope": "category:reviews", "channel": "email", "mode": "digest"} in inbox.me["preferences"]
+        ),
+        "mode",
+    )
 
 
 def test_quiet_hours_by_weekday(page: Any, inbox: Any) -> None:

@@ -7,7 +7,6 @@ import json
 import re
 
 import pytest
-
 from components.build import AS_IT_IS, ENTRIES, SOURCES, STATIC, fingerprint
 
 KILOBYTE = 1024
@@ -41,9 +40,13 @@ def test_everything_together_stays_small() -> None:
 def test_what_is_served_is_made_of_these_sources() -> None:
     for path in [*STATIC.glob("*.js"), *STATIC.glob("locale/*.js")]:
         first = path.read_text().splitlines()[0]
-        assert first.endswith(fingerprint()), f"{path.name} is older than its sources: python components/build.py"
+        assert first.endswith(fingerprint()), (
+            f"{path.name} is older than its sources: python components/build.py"
+        )
     for name in AS_IT_IS:
-        assert (STATIC / name).read_bytes() == (SOURCES / name).read_bytes(), f"{name}: python components/build.py"
+        assert (STATIC / name).read_bytes() == (SOURCES / name).read_bytes(), (
+            f"{name}: python components/build.py"
+        )
 
 
 def test_the_bell_loads_one_file() -> None:
@@ -58,7 +61,12 @@ def test_the_manifest_names_every_attribute_and_event() -> None:
     by_tag = {each["tagName"]: each for each in module["declarations"]}
     assert set(by_tag) == {"clarion-bell", "clarion-inbox", "clarion-preferences"}
     sources = "\n".join(path.read_text() for path in SOURCES.glob("*.js"))
-    told = {f"clarion:{name}" for pair in re.findall(r"tell\((?:open \? )?'(\w+)'(?: : '(\w+)')?", sources) for name in pair if name}
+    told = {
+        f"clarion:{name}"
+        for pair in re.findall(r"tell\((?:open \? )?'(\w+)'(?: : '(\w+)')?", sources)
+        for name in pair
+        if name
+    }
     named = {event["name"] for each in by_tag.values() for event in each["events"]}
     assert told == named
     types = (STATIC / "clarion.d.ts").read_text()

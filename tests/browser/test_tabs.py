@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.browser.pages import await_that, await_titles, row, streaming
+from tests.browser.pages import await_that, await_titles, row, states, streaming
 
 
 def test_ten_tabs_hold_one_stream_and_are_in_step(show: Any, backend: Any, inbox: Any, context: Any) -> None:
@@ -25,8 +25,9 @@ def test_ten_tabs_hold_one_stream_and_are_in_step(show: Any, backend: Any, inbox
 
 
 def test_another_tab_takes_over_within_a_second(show: Any, backend: Any, inbox: Any) -> None:
-    first, second, third = show(), show(), show()
+    first = show()
     streaming(first, backend)
+    second, third = show(), show()
     inbox.emit("One")
     for page in (first, second, third):
         await_titles(page, ["One"])
@@ -40,16 +41,14 @@ def test_another_tab_takes_over_within_a_second(show: Any, backend: Any, inbox: 
 
 
 def test_a_tab_that_missed_something_asks_for_it(show: Any, backend: Any, inbox: Any) -> None:
-    first, second = show(), show()
+    first = show()
     streaming(first, backend)
+    second = show()
     inbox.emit("One")
     await_titles(second, ["One"])
     # what the second tab hears is lost for a while
     second.evaluate(
         """() => {
-            const take = BroadcastChannel.prototype.dispatchEvent;
-            window.deaf = new AbortController();
-            addEventListener('message', () => {}, { signal: deaf.signal });
             const value = Object.getOwnPropertyDescriptor(MessageEvent.prototype, 'data').get;
             Object.defineProperty(MessageEvent.prototype, 'data', { configurable: true, get() {
                 const data = value.call(this);
@@ -67,8 +66,10 @@ def test_a_tab_that_missed_something_asks_for_it(show: Any, backend: Any, inbox:
 
 
 def test_a_visible_tab_takes_the_stream_from_a_hidden_one(show: Any, backend: Any, inbox: Any) -> None:
-    first, second = show(), show()
+    first = show()
     streaming(first, backend)
+    second = show()
+    await_that(second, lambda: states(second) == {"empty"}, "loaded")
     hide = "(hidden) => { Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden }); document.dispatchEvent(new Event('visibilitychange')); }"
     first.evaluate(hide, True)
     second.evaluate(hide, True)
@@ -81,17 +82,24 @@ def test_a_visible_tab_takes_the_stream_from_a_hidden_one(show: Any, backend: An
     await_titles(first, ["Here"])
 
 
-def test_a_refused_token_is_renewed_once_and_tried_again(show: Any, backend: Any, inbox: Any, recipient: str) -> None:
+def test_a_refused_token_is_renewed_once_and_tried_again(
+    show: Any, backend: Any, inbox: Any, recipient: str
+) -> None:
     inbox.emit("There", quietly=True)
     stale = backend.token(recipient)
     backend.refused.add(stale)
-    page = show(token_url=False, head=f"<script>addEventListener('DOMContentLoaded', () => {{ let n = 0; document.querySelector('clarion-inbox').getToken = async () => (window.asked = ++n) === 1 ? '{stale}' : '{backend.token(recipient)}'; }})</script>")
+    page = show(
+        token_url=False,
+        head=f"<script>addEventListener('DOMContentLoaded', () => {{ let n = 0; document.querySelector('clarion-inbox').getToken = async () => (window.asked = ++n) === 1 ? '{stale}' : '{backend.token(recipient)}'; }})</script>",
+    )
     await_titles(page, ["There"])
     assert page.evaluate("window.asked") == 2
     assert backend.count("POST", "/token") == 0
 
 
-def test_a_token_is_renewed_at_four_fifths_of_its_life_by_one_tab(show: Any, backend: Any, inbox: Any) -> None:
+def test_a_token_is_renewed_at_four_fifths_of_its_life_by_one_tab(
+    show: Any, backend: Any, inbox: Any
+) -> None:
     backend.token_life = 6
     tabs = [show() for _ in range(3)]
     streaming(tabs[0], backend)
@@ -107,11 +115,16 @@ def test_a_token_is_renewed_at_four_fifths_of_its_life_by_one_tab(show: Any, bac
     assert not any("token=" in path for _, path in backend.requests)
 
 
-def test_another_recipients_token_shows_nothing_of_the_first(show: Any, backend: Any, inbox: Any, recipient: str) -> None:
+def test_another_recipients_token_shows_nothing_of_the_first(
+    show: Any, backend: Any, inbox: Any, recipient: str
+) -> None:
     inbox.emit("Private", quietly=True)
     backend.inbox("somebody-else").emit("Theirs", quietly=True)
     first = backend.token(recipient)
-    page = show(token_url=False, head=f"<script>addEventListener('DOMContentLoaded', () => {{ document.querySelector('clarion-inbox').getToken = async () => window.other ?? '{first}'; }})</script>")
+    page = show(
+        token_url=False,
+        head=f"<script>addEventListener('DOMContentLoaded', () => {{ document.querySelector('clarion-inbox').getToken = async () => window.other ?? '{first}'; }})</script>",
+    )
     await_titles(page, ["Private"])
     page.evaluate("(token) => { window.other = token; }", backend.token("somebody-else"))
     backend.refused.add(first)

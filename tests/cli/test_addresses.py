@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from uuid import UUID
 
 from tests.cli.failures import failed
@@ -51,3 +52,9 @@ def test_refusals(database_url: str) -> None:
     nonsense = addresses(database_url, "revive", "bob@a.test")
     assert (nonsense.code, nonsense.out) == (2, "")
     assert "is no id of an address" in nonsense.err
+
+
+def test_an_option_before_the_command_is_refused_and_not_ignored(tmp_path: Path) -> None:
+    ended = clarion("addresses", "--json", "revive", "0197a6f0-5c1e-7f5a-9d0c-8a4e2f6b1c3d", cwd=tmp_path)
+    assert ended.code == 2
+    assert "--json belongs after 'revive'" in ended.err

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import typer
 
-from clarion.__main__ import app
+from clarion.__main__ import commands
 from tests.docs.code import ROOT, blocks
 
 DOCUMENT = (ROOT / "docs/cli.md").read_text(encoding="utf-8")
 
-# What works until it is stopped has no answer to print, and ends with 0.
-ENDLESS = {"work", "serve"}
+# It works until it is stopped: it has no answer to print, and ends with 0.
+ENDLESS = {"serve"}
 
 
 def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -30,7 +30,7 @@ def leaves(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]
         yield from leaves(one, (*path, name))
 
 
-COMMANDS = dict(leaves(typer.main.get_command(app)))
+COMMANDS = dict(leaves(typer.main.get_command(commands())))
 
 
 def options(command: Any) -> set[str]:
@@ -93,3 +93,10 @@ def test_what_the_document_shows_can_be_called() -> None:
 def _called(words: list[str]) -> str:
     name = next((name for n in (2, 1) if (name := " ".join(words[:n])) in COMMANDS), None)
     return name or f"{words[0]} show"
+
+
+def test_the_groups_have_help_with_an_example() -> None:
+    root = typer.main.get_command(commands())
+    assert "130" in (root.help or "")
+    for name, group in root.commands.items():  # type: ignore[attr-defined]  # it is a group
+        assert not hasattr(group, "commands") or group.epilog, name

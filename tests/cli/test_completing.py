@@ -100,3 +100,23 @@ def test_the_script_for_a_shell(database_url: str, tmp_path: Path) -> None:
         check=False,
     )
     assert (run.stdout, run.stderr) == ("recipients\n", "")
+
+
+def test_what_may_be_said_and_recipients_everywhere(database_url: str, tmp_path: Path) -> None:
+    app = Clarion(database_url, channels=[Wire(name="email")])
+    app.type("cl.merged", category="reviews", channels=["inbox", "email"])
+    app.start()
+    app.recipients.upsert_many([{"id": "bob"}, {"id": "carol"}])
+    app.close()
+    env = {"CLARION_DATABASE": database_url}
+    for line, answers in {
+        "clarion preferences b": ["bob"],
+        "clarion recipients show b": ["bob"],
+        "clarion recipients deactivate b": ["bob"],
+        "clarion emit cl.merged --channel e": ["email"],
+        "clarion emit cl.merged --severity u": ["urgent"],
+        "clarion replay --type c": ["cl.merged"],
+        "clarion replay --channel e": ["email"],
+        "clarion keys create shop --scope events:w": ["events:write"],
+    }.items():
+        assert offered(tmp_path, line, **env) == answers, line

@@ -16,7 +16,7 @@ from clarion import Clarion
 from clarion.clock import now
 from clarion.examination.database import compared
 from clarion.examination.finding import Finding, Level
-from clarion.examination.waiting import declared, sending
+from clarion.examination.waiting import declared, sending, unserved
 from clarion.store import pauses
 from clarion.store.backlog import Backlog
 from clarion.store.schema import events, queue
@@ -181,6 +181,7 @@ async def test_a_file_that_is_no_database(clinic: Path) -> None:
     ended = await doctor(clinic, f"sqlite:///{clinic}/no.db", "smtp://127.0.0.1:9", "--json")
     assert ended.code == 1
     assert "cannot be reached" in found(ended)["database"]["seen"]
+    assert found(ended)["database"]["remedy"] == "it is no SQLite file: name another"
 
 
 async def test_a_database_that_takes_no_writes(
@@ -308,3 +309,27 @@ def test_types() -> None:
     assert many.level == "warning"
     assert "t00, t01, t02, t03, t04, t05, t06, t07 and 4 more" in many.seen
     assert "declared but not stored yet: new" in many.seen
+
+
+def test_where_types_go_out_that_nothing_sends_on() -> None:
+    goes_out = {"cl.merged": ["inbox", "email"], "build": ["email", "pager"], "note": ["inbox"]}
+    email, pager = unserved(goes_out, ["sms"])
+    assert email.level == "warning"
+    assert email.seen == "build, cl.merged go out on email, which is not configured here"
+    assert "say [mail] smtp and sender" in (email.remedy or "")
+    assert pager.seen == "build goes out on pager, which is not configured here"
+    assert not list(unserved(goes_out, ["email", "pager"]))
+
+
+def test_a_stored_type_that_nothing_sends_here(database_url: str) -> None:
+    started(database_url).close()
+    ended = clarion("doctor", env={"CLARION_DATABASE": database_url})
+    assert ended.code == 0
+    assert "note goes out on email, which is not configured here" in ended.out
+
+
+def test_an_empty_file_says_once_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "empty.db").touch()
+    ended = clarion("doctor", "--json", "--database", "sqlite:///empty.db", cwd=tmp_path)
+    assert found(ended)["migrations"]["seen"] == "the database has no tables of Clarion yet"
+    assert found(ended)["migrations"]["remedy"] == "run `clarion migrate`"

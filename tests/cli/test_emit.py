@@ -88,3 +88,12 @@ def test_a_database_that_was_not_migrated(empty_database_url: str, shop: Path) -
     ended = emit(shop, empty_database_url)
     assert (ended.code, ended.out) == (1, "")
     assert "run `clarion migrate`" in ended.err
+
+
+def test_data_in_a_file_that_is_not_there_is_not_called_json(shop: Path) -> None:
+    env = {"CLARION_DATABASE": "sqlite:///app.db", "CLARION_TYPES": "types.toml"}
+    ended = clarion("emit", "cl.merged", "--data", "@/nope", cwd=shop, env=env)
+    assert (ended.code, ended.err) == (
+        2,
+        "clarion: --data '@/nope' cannot be read: No such file or directory\n",
+    )

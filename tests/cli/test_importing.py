@@ -168,3 +168,11 @@ def test_interrupted_it_says_how_far_it_came(shop: Clarion, database_url: str) -
     assert process.stdout is not None
     process.stdout.close()
     process.stderr.close()
+
+
+def test_a_quote_that_is_never_closed_names_all_that_it_swallowed(shop: Clarion, database_url: str) -> None:
+    lines = 'id,name\nbob,Bob\ncarol,"Carol\ndave,Dave\nerin,Erin\n'
+    ended = run(database_url, "-", said=lines)
+    assert (ended.code, ended.out) == (1, "1 written, 1 bad.\n")
+    assert ended.err.startswith("lines 3 to 5: a quote opened in line 3 is never closed")
+    assert shop.recipients.get("dave") is None

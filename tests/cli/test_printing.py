@@ -2,9 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
 
-from sqlalchemy.engine import make_url
-
-from clarion.cli.printing import instant, plain, shown_url
+from clarion.cli.printing import instant, plain
 
 
 def test_nothing_steers_the_terminal() -> None:
@@ -16,7 +14,3 @@ def test_instants_are_in_utc() -> None:
     assert instant(datetime(2025, 6, 1, 12, tzinfo=timezone(timedelta(hours=2)))) == "2025-06-01T10:00:00Z"
     assert instant(datetime(2025, 6, 1, 12, tzinfo=UTC)) == "2025-06-01T12:00:00Z"
     assert instant(None) == ""
-
-
-def test_passwords_are_not_shown() -> None:
-    assert shown_url(make_url("postgresql+psycopg://u:secret@h/x")) == "postgresql://u:***@h/x"

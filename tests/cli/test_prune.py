@@ -156,3 +156,11 @@ def test_interrupted_it_says_how_far_it_came(
     assert process.returncode == 130
     assert "clarion: stopped; until then removed: " in err
     assert dangling(db) == []
+
+
+def test_what_lies_in_the_future_or_before_the_calendar_is_called_so(database_url: str) -> None:
+    env = {"CLARION_DATABASE": database_url}
+    ahead = clarion("prune", "--before", "2999-01-01", "--dry-run", env=env)
+    assert (ahead.code, "2999-01-01T00:00:00Z lies in the future" in ahead.err) == (1, True)
+    long_ago = clarion("prune", "--older-than", "99999999d", env=env)
+    assert (long_ago.code, "lies before the calendar begins" in long_ago.err) == (2, True)

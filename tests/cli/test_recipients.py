@@ -99,3 +99,24 @@ def test_refusals(shop: Clarion, database_url: str, arguments: list[str], code: 
     assert (refused.code, refused.out) == (code, "")
     assert words in " ".join(refused.err.split())
     assert shop.recipients.find() == []
+
+
+def test_an_option_before_the_command_is_refused_and_not_ignored(shop: Clarion, database_url: str) -> None:
+    shop.recipients.upsert("bob")
+    shop.recipients.upsert("bob", tenant="other")
+    ended = run(database_url, "--tenant", "other", "deactivate", "bob")
+    assert (ended.code, ended.out) == (2, "")
+    assert "--tenant belongs after 'deactivate'" in ended.err
+    bob = shop.recipients.get("bob")
+    assert bob is not None
+    assert bob.active
+    ended = run(database_url, "--search", "b", "show", "bob")
+    assert (ended.code, ended.err) == (2, "clarion: 'show' has no --search; leave it out\n")
+
+
+def test_what_is_no_mail_address_is_refused_when_it_is_written(shop: Clarion, database_url: str) -> None:
+    ended = run(database_url, "upsert", "bob", "--email", "not an address")
+    assert ended.code == 1
+    assert "recipient 'bob': mail address 'not an address' is not accepted" in ended.err
+    assert "write one such as bob@acme.test" in ended.err
+    assert shop.recipients.get("bob") is None

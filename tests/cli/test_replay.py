@@ -138,3 +138,15 @@ def test_the_help_has_an_example() -> None:
     ended = clarion("replay", "--help")
     assert "clarion replay --channel email" in " ".join(ended.out.split())
     assert "Exit codes: 0 done" in " ".join(ended.out.split())
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "meant"), [("--channel", "wir", "wire"), ("--type", "not", "note")]
+)
+def test_a_name_that_nobody_knows_is_no_empty_answer(
+    failures: tuple[Clarion, dict[str, UUID]], database_url: str, option: str, name: str, meant: str
+) -> None:
+    ended = replay(database_url, option, name, "--dry-run")
+    assert ended.code == 1
+    assert f"did you mean {meant!r}?" in ended.err
+    assert replay(database_url, option, meant, "--code", "none", "--dry-run").code == 0

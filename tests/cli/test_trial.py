@@ -130,3 +130,11 @@ async def test_a_channel_that_prints_leaves_the_json_alone(database_url: str, tm
     ended = await asyncio.to_thread(clarion, *arguments, cwd=tmp_path)
     assert json.loads(ended.out)["passed"] is True
     assert "Test message" in ended.err
+
+
+@pytest.mark.parametrize("option", ["--reason", "--subject", "--severity"])
+def test_what_is_of_an_event_needs_its_type(database_url: str, tmp_path: Path, option: str) -> None:
+    to = ["--channel", "email", "--to", "me@a.test", "--database", database_url]
+    ended = clarion("test", *to, option, "info", cwd=tmp_path)
+    assert (ended.code, ended.out) == (2, "")
+    assert f"{option} is of an event: say of which --type" in ended.err

@@ -54,6 +54,7 @@ def test_from_emit_to_a_mail_and_its_explanation(stage: Stage, shop: Path) -> No
     assert worker.returncode == 0
     assert "channels: inbox, email" in log
     assert "stopped" in log
+    assert "clarion [-]: stopped" in log, "about no event"
 
     (mail,) = catcher.received(stage.mails)
     assert mail.to == ("bob@acme.test",)

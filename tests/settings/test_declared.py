@@ -14,7 +14,8 @@ import pytest
 from clarion import Cap, Clarion, Email, Limits
 from clarion.settings.declared import BY_KEY, BY_VARIABLE, CHANNELS, SETTINGS, TABLES
 from clarion.settings.kinds import span
-from clarion.settings.setting import Setting
+from clarion.settings.reading import read
+from clarion.settings.setting import Setting, WrongSettings
 
 
 def of(table: str) -> dict[str, Setting]:
@@ -95,3 +96,28 @@ def _as_text(written: object) -> str:
 )
 def test_a_length_of_time_is_written_in_its_largest_unit(value: timedelta, written: str) -> None:
     assert span().write(value) == written
+
+
+@pytest.mark.parametrize("key", ["serve.session_secret", "serve.tokens.secret"])
+def test_a_secret_that_is_too_short_to_sign_with(key: str) -> None:
+    variable = "CLARION_" + key.replace(".", "_").upper()
+    with pytest.raises(WrongSettings) as caught:
+        read(environment={variable: "hunter2"})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{variable}: it has 7 bytes, at least 32 are needed")
+    assert read(environment={variable: "x" * 32})[key] == "x" * 32
+
+
+def test_tokens_are_checked_in_one_way() -> None:
+    secret, jwks = {"CLARION_SERVE_TOKENS_SECRET": "x" * 32}, {"CLARION_SERVE_TOKENS_JWKS": "keys.json"}
+    with pytest.raises(WrongSettings, match=r"CLARION_SERVE_TOKENS_JWKS: serve\.tokens\.jwks beside"):
+        read(environment={**secret, **jwks})
+    with pytest.raises(WrongSettings, match=r"serve\.tokens\.audience is of no use"):
+        read(environment={"CLARION_SERVE_TOKENS_AUDIENCE": "shop"})
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@hunter2@h/db", "postgresql://u:12?hunter2@h/db"])
+def test_a_password_that_was_cut_off_is_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(WrongSettings, match=r"CLARION_DATABASE: .*%40") as caught:
+        read(environment={"CLARION_DATABASE": url})
+    assert "hunter2" not in str(caught.value)

@@ -205,3 +205,27 @@ def test_an_engine_that_is_put_in_place_of_its_own_is_used_for_all(database_url:
         opened.look_up(lambda conn: conn.execute(number).scalar_one()) == count(opened) == count(other) == 1
     )
     opened.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql+psycopg://u:secret@h/x", "postgresql://u:***@h/x"),
+        (
+            "postgresql://u@h/x?sslpassword=secret&sslmode=require",
+            "postgresql://u@h/x?sslmode=require&sslpassword=***",
+        ),
+        ("postgresql://u:sec%40ret@h/x?password=secret", "postgresql://u:***@h/x?password=***"),
+    ],
+)
+def test_passwords_are_not_shown(url: str, shown: str) -> None:
+    database = Database(url)
+    assert database.shown_url == shown
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@secret@h/x", "oracle://u@h/x?password=secret"])
+def test_a_refusal_shows_no_password(url: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Database(url)
+    assert "secret" not in str(caught.value)

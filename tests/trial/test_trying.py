@@ -298,3 +298,11 @@ def test_beside_a_worker_in_its_loop(database_url: str) -> None:
             app.close()
 
     asyncio.run(run())
+
+
+def test_what_is_no_mail_address_is_refused_before_anything_is_sent(database_url: str) -> None:
+    made = Clarion(database_url, channels=[Wire(name="email")])
+    for dry_run in (True, False):
+        with pytest.raises(InvalidInput, match="'not an address' is not accepted"):
+            made.try_out(Address("email", "not an address"), dry_run=dry_run)
+    made.close()

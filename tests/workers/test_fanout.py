@@ -6,8 +6,8 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -320,9 +320,53 @@ async def test_small_events_share_a_transaction_and_a_poisoned_one_goes_alone(ma
     assert "TypeError" in (failure(clarion, bad) or "")
 
 
-async def test_nothing_is_decided_before_it_is_due(make: Make, travel: Any) -> None:
-    from datetime import UTC, datetime
+def transactions(clarion: Clarion, events: Collection[Any]) -> list[datetime]:
+    """When these were decided on: one instant for each transaction, the first one first."""
+    written = sa.select(notifications.c.created_at).where(notifications.c.event_id.in_(events)).distinct()
+    return sorted(clarion.database.read(lambda conn: conn.execute(written).scalars().all()))
 
+
+async def test_behind_small_events_come_many_more_at_once(make: Make) -> None:
+    clarion = make()
+    people(clarion, "bob")
+    sent = emit_many(clarion, [("note", {"to": ["bob"], "data": {"n": n}}) for n in range(225)])
+    async with working(clarion):
+        await until(lambda: done(clarion))
+    assert count(clarion, notifications) == 225
+    assert len(transactions(clarion, sent)) == 2, "a few to see what they are, and all the others"
+
+
+async def test_a_loud_tenant_keeps_no_other_waiting(make: Make) -> None:
+    clarion = make()
+    clarion.recipients.upsert("bob")
+    clarion.recipients.upsert("eve", tenant="quiet")
+    loud = emit_many(clarion, [("note", {"to": ["bob"], "data": {"n": n}}) for n in range(1200)])
+    quiet = emit(clarion, "note", tenant="quiet", to=["eve"])
+    async with working(clarion):
+        await until(lambda: done(clarion))
+    (at,) = transactions(clarion, [quiet])
+    assert at < transactions(clarion, loud)[2], "not behind all that is due of the other"
+
+
+async def test_one_poisoned_event_costs_its_many_neighbours_little(make: Make) -> None:
+    clarion = make()
+    clarion.type("poisoned", channels=["inbox"], policy=Policy(retries=Retries(())))
+    people(clarion, "bob")
+    clarion.recipients.upsert("cursed")
+    clarion.recipients.prefer("cursed", "*", min_severity="info")
+    clarion.database.run(lambda conn: conn.execute(sa.text("UPDATE clarion_preferences SET channels = '5'")))
+    batch: list[tuple[str, Any]] = [("note", {"to": ["bob"], "data": {"n": n}}) for n in range(225)]
+    batch.insert(150, ("poisoned", {"to": ["cursed"]}))
+    sent = emit_many(clarion, batch)
+    bad = sent.pop(150)
+    async with working(clarion):
+        await until(lambda: done(clarion))
+    assert count(clarion, notifications) == 225
+    assert "TypeError" in (failure(clarion, bad) or "")
+    assert len(transactions(clarion, sent)) < 40, "all but its nearest neighbours are decided on together"
+
+
+async def test_nothing_is_decided_before_it_is_due(make: Make, travel: Any) -> None:
     clarion = make()
     clarion.recipients.upsert("bob")
     event = emit(clarion, "note", to=["bob"], at=datetime.now(UTC) + timedelta(hours=1))

@@ -15,6 +15,7 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, validate_email
 
 from clarion.errors import InvalidInput
+from clarion.recipient import Address
 
 LOCAL_LIMIT = 64  # octets, RFC 5321 §4.5.3.1.1
 ADDRESS_LIMIT = 254  # octets, RFC 3696 erratum 1690
@@ -88,5 +89,13 @@ def parse(value: str) -> Mailbox:
     return mailbox
 
 
+def check(address: Address) -> None:
+    """Raises `InvalidInput` for one on the channel `email` that is no mail address."""
+    if address.channel == "email":
+        parse(address.value)
+
+
 def _refused(value: str, why: str) -> InvalidInput:
-    return InvalidInput(f"mail address {value[:80]!r} is not accepted: {why}")
+    return InvalidInput(
+        f"mail address {value[:80]!r} is not accepted: {why}; write one such as bob@acme.test"
+    )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from clarion.cli.ending import misused
+from clarion.cli.ending import misused, refuse_options
 from clarion.cli.finding import (
     AppOption,
     ConfigOption,
@@ -49,6 +49,7 @@ def addresses(
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """
     if context.invoked_subcommand is not None:
+        refuse_options(context)
         return
     found = find_existing(context, app, database)
     listed = found.addresses(

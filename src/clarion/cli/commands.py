@@ -45,7 +45,7 @@ def clarion(
 ) -> None:
     """Clarion tells the right people, on the right channels, and can say exactly why.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 130 stopped by Ctrl-C.
     """
 
 
@@ -66,7 +66,7 @@ app.command(epilog=pauses.PAUSE_EXAMPLE)(pauses.pause)
 app.command(epilog=pauses.RESUME_EXAMPLE)(pauses.resume)
 app.command(epilog=doctor.EXAMPLE)(doctor.doctor)
 app.command(epilog=settings.EXAMPLE)(settings.settings)
-app.add_typer(keys.commands, name="keys", help=keys.HELP)
+app.add_typer(keys.commands, name="keys", help=keys.HELP, epilog=keys.EXAMPLE)
 app.command(epilog=types.EXAMPLE)(types.types)
 app.command("test", epilog=trial.EXAMPLE)(trial.try_out)
 of_recipients = typer.Typer(invoke_without_command=True, subcommand_metavar="[COMMAND …]")

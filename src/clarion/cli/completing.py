@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from clarion.api_key import SCOPES
 from clarion.event import DEFAULT_TENANT
 from clarion.question import INBOX
 from clarion.settings.reading import read
+from clarion.severity import Severity
 
 if TYPE_CHECKING:
     from clarion.settings.setting import Settings
@@ -49,6 +51,15 @@ def a_scope(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning(
         ["*", *(f"type:{name}" for name in types), *(f"category:{name}" for name in categories)], incomplete
     )
+
+
+def a_severity(incomplete: str) -> list[str]:
+    return [one.label for one in Severity if one.label.startswith(incomplete)]
+
+
+def a_scope_of_keys(incomplete: str) -> list[str]:
+    """What a key of the HTTP API may be for."""
+    return _beginning(SCOPES, incomplete)
 
 
 def a_recipient(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from clarion.cli.completing import a_type
+from clarion.cli.completing import a_channel_or_inbox, a_severity, a_type
 from clarion.cli.ending import misused
 from clarion.cli.finding import (
     AppOption,
@@ -36,7 +36,13 @@ To = Annotated[
 ]
 Tags = Annotated[list[str], typer.Option("--tag", metavar="TAG", help="May be repeated.")]
 Channels = Annotated[
-    list[str], typer.Option("--channel", metavar="NAME", help="On these channels only. May be repeated.")
+    list[str],
+    typer.Option(
+        "--channel",
+        metavar="NAME",
+        help="On these channels only. May be repeated.",
+        autocompletion=a_channel_or_inbox,
+    ),
 ]
 Data = Annotated[str | None, typer.Option("--data", metavar="JSON|@FILE|-", help="An object; - reads stdin.")]
 At = Annotated[
@@ -57,7 +63,9 @@ def emit(
     subject: Annotated[str | None, typer.Option(metavar="NAME", help="What it is about: cl/42")] = None,
     thread: Annotated[str | None, typer.Option(metavar="NAME", help="The conversation in it.")] = None,
     topic: Annotated[str | None, typer.Option(metavar="NAME", help="Whose subscribers to tell.")] = None,
-    severity: Annotated[str | None, typer.Option(help="info, warning, action or urgent.")] = None,
+    severity: Annotated[
+        str | None, typer.Option(help="info, warning, action or urgent.", autocompletion=a_severity)
+    ] = None,
     key: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Emitted again, it is the same event.")
     ] = None,
@@ -151,7 +159,9 @@ def read_data(given: str | None) -> dict[str, Any]:
         else:
             text = given
         data = json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        misused(f"--data {given!r} cannot be read: {error.strerror}")
+    except (ValueError, RecursionError) as error:
         misused(f"--data {given[:40]!r} is no JSON: {error}")
     if not isinstance(data, dict):
         misused(f'--data must be an object such as {{"title": "…"}}, got {text[:40]!r}')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import typer
 
@@ -14,18 +14,34 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
+_asked: list[str] = []  # the databases of this process, as they are shown
+
+
+def asking(database: str) -> None:
+    """From here on, what goes wrong with a database goes wrong with this one."""
+    _asked.append(database)
+
 
 def run(app: typer.Typer) -> NoReturn:
     """Run the command that the arguments name, and end this process."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout:  # closed by who called, it is None
+                sys.stdout.flush()  # not at the very end of the process, where nobody could say what went wrong
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         sys.exit(FAILED)
     except ClarionError as error:
         fail(str(error))
+    except OSError as error:
+        if _writes():
+            raise
+        _write_no_more()
+        fail(f"the answer cannot be written: {error.strerror}")
     except Exception as error:
         if (said := _of_database(error)) is None:
             raise
@@ -33,10 +49,40 @@ def run(app: typer.Typer) -> NoReturn:
     sys.exit(0)
 
 
+def _writes() -> bool:
+    """Whether standard output takes what was to be printed."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
+def _write_no_more() -> None:
+    """Let what could not be written go nowhere, so that the end of the process does not try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def fail(why: str, code: int = FAILED) -> NoReturn:
     """Say why on stderr, in one line, and end."""
     _say(why)
     sys.exit(code)
+
+
+def refuse_options(context: typer.Context) -> None:
+    """Ends where an option stands before a subcommand, which would not see it."""
+    name = context.invoked_subcommand or ""
+    group: Any = context.command
+    known = {option for one in group.commands[name].params for option in one.opts}
+    for option in group.params:
+        source = context.get_parameter_source(option.name)
+        if source is not None and source.name == "COMMANDLINE":
+            flag = option.opts[0]
+            misused(
+                f"{flag} belongs after {name!r}: write `{context.command_path} {name} … {flag} …`"
+                if flag in known
+                else f"{name!r} has no {flag}; leave it out"
+            )
 
 
 def misused(*why: str) -> NoReturn:
@@ -52,8 +98,10 @@ def _say(why: str) -> None:
 
 def _of_database(error: Exception) -> str | None:
     """What the database said, if that is what went wrong; SQLAlchemy is loaded by then."""
-    from sqlalchemy.exc import ArgumentError, DBAPIError
+    from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
+    if isinstance(error, OperationalError) and _asked:
+        return f"the database {_asked[-1]} refused: {error.orig}; `clarion doctor` says more"
     if isinstance(error, DBAPIError):
         return f"the database refused: {error.orig}"
     if isinstance(error, ArgumentError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.ending import misused
+from clarion.cli.ending import asking, misused
 from clarion.settings.declared import BY_KEY
 from clarion.settings.making import make
 from clarion.settings.reading import FILE, read
@@ -120,9 +120,11 @@ def make_existing(settings: Settings) -> Clarion:
 
 def make_any(settings: Settings, *, with_types: bool = False) -> Clarion:
     try:
-        return make(settings, with_types=with_types)
+        made = make(settings, with_types=with_types)
     except WrongSettings as wrong:
         misused(*wrong.problems)
+    asking(made.database.shown_url)
+    return made
 
 
 def _check_exists(found: Clarion) -> None:

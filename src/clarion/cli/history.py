@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,7 +16,7 @@ from clarion.cli.finding import (
     TenantOption,
     find_existing,
 )
-from clarion.cli.preferences import IdArgument
+from clarion.cli.preferences import IdArgument, until
 from clarion.cli.printing import console, instant, plain, print_json, table
 from clarion.event import DEFAULT_TENANT
 
@@ -68,8 +69,13 @@ def _table(entries: list[Entry]) -> Table:
 
 
 def _changed(values: Mapping[str, Any]) -> str:
+    """A line for each."""
     return "\n".join(
-        plain(f"{name}: {'unsaid' if value is None else value}")
-        for name, value in values.items()
-        if name not in _ABOUT
+        plain(f"{name}: {_said(name, value)}") for name, value in values.items() if name not in _ABOUT
     )
+
+
+def _said(name: str, value: object) -> str:
+    if value is None:
+        return "unsaid"
+    return until(datetime.fromisoformat(str(value))) if name.endswith("_until") else str(value)

@@ -135,10 +135,10 @@ class _Import:
     def _reject(self, row: rows.Row, why: str) -> None:
         if not self.bad:
             self._keep(self._lines.head)
-        self.bad.append({"line": row.line, "why": why})
+        self.bad.append({"line": row.line, "last_line": row.last or row.line, "why": why})
         self._keep(row.text if row.text.endswith("\n") else f"{row.text}\n")
         if not self._quiet:
-            sys.stderr.write(f"line {row.line}: {plain(why)}\n")
+            sys.stderr.write(f"{row.where}: {plain(why)}\n")
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import typer
 from clarion import clock
 from clarion.api_key import SCOPES
 from clarion.cli.author import ByOption, author
+from clarion.cli.completing import a_scope_of_keys
 from clarion.cli.ending import misused
 from clarion.cli.finding import (
     AppOption,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from clarion.api_key import ApiKey
 
 HELP = "Say who may use the HTTP API, and for what: list, create and revoke keys."
+EXAMPLE = (
+    "Examples: clarion keys create shop --scope events:write --app shop.main:clarion · "
+    "clarion keys list --app shop.main:clarion"
+)
 LIST_EXAMPLE = "Example: clarion keys list --app shop.main:clarion"
 CREATE_EXAMPLE = (
     "Example: clarion keys create shop --scope events:write --expires 90d --app shop.main:clarion"
@@ -83,7 +88,13 @@ def create(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="What it is for, to know it by later.")],
     scope: Annotated[
-        list[str], typer.Option("--scope", metavar="SCOPE", help=f"May be repeated. {_SCOPES}.")
+        list[str],
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help=f"May be repeated. {_SCOPES}.",
+            autocompletion=a_scope_of_keys,
+        ),
     ] = [],  # noqa: B006 - Typer copies it
     expires: Annotated[
         str | None,

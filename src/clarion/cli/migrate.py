@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from clarion.cli.finding import AppOption, ConfigOption, DatabaseOption, JsonOption, find_database
-from clarion.cli.printing import console, print_json, shown_url
+from clarion.cli.printing import console, print_json
 
 EXAMPLE = "Example: clarion migrate --database sqlite:///app.db"
 
@@ -33,7 +33,7 @@ def migrate(
     from clarion.store import migrate as migrations
 
     found = find_database(context, app, database)
-    url = found.database.url
+    url, shown = found.database.url, found.database.shown_url
     before = found.database.read(migrations.current)
     if outbox:
         migrations.create_outbox(url)
@@ -44,6 +44,6 @@ def migrate(
         done = f"is at revision {at}" + (", as it was" if before == at else "")
     found.close()
     if as_json:
-        print_json({"database": shown_url(url), "revision": at, "before": before, "outbox": outbox})
+        print_json({"database": shown, "revision": at, "before": before, "outbox": outbox})
     else:
-        console().print(f"{shown_url(url)} {done}", soft_wrap=True)
+        console().print(f"{shown} {done}", soft_wrap=True)

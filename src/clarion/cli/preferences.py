@@ -46,6 +46,11 @@ class ShowsByDefault(TyperGroup):
             args = ["show", *args]
         return super().parse_args(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """The commands, and the recipients that may stand in their place."""
+        id = self.commands["show"].params[0]
+        return [*super().shell_complete(ctx, incomplete), *id.shell_complete(ctx, incomplete)]
+
 
 def show(
     context: typer.Context,
@@ -114,7 +119,7 @@ def _said(said: Configuration) -> list[RenderableType]:
         rows = table("topic", "subscribed", "level", "muted")
         for topic in said.topics:
             subscribed = f"yes ({topic.reason or 'subscribed'})" if topic.subscribed else ""
-            muted = "" if topic.muted_until is None else _until(topic.muted_until)
+            muted = "" if topic.muted_until is None else until(topic.muted_until)
             rows.add_row(plain(topic.topic), plain(subscribed), topic.level or "", muted)
         lines.append(rows)
     return lines if len(lines) > 1 else [plain(f"{person.id} said nothing.")]
@@ -138,7 +143,7 @@ def silence(person: Recipient) -> str | None:
 
     if person.silent_until is None or person.silent_until <= clock.now():
         return None
-    return _until(person.silent_until)
+    return until(person.silent_until)
 
 
 def hours(said: QuietHours | None) -> str | None:
@@ -152,7 +157,7 @@ def hours(said: QuietHours | None) -> str | None:
     return "; ".join([*(f"{day} {', '.join(spans)}" for day, spans in written.items()), f"{passes} passes"])
 
 
-def _until(at: Any) -> str:
+def until(at: Any) -> str:
     return "until resumed" if at.year >= _FOR_GOOD else f"until {instant(at)}"
 
 

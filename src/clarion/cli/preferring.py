@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,9 +20,6 @@ from clarion.cli.finding import (
 from clarion.cli.preferences import IdArgument
 from clarion.cli.saying import say
 from clarion.event import DEFAULT_TENANT
-
-if TYPE_CHECKING:
-    pass
 
 SET_EXAMPLE = (
     "Examples: clarion preferences set bob category:reviews --channel email --min-severity action · "

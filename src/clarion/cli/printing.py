@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from clarion.settings.kinds import STEERING
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
-    from sqlalchemy.engine import URL
-
-_steering = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def console() -> Console:
@@ -34,12 +32,7 @@ def table(*columns: str, title: str | None = None) -> Table:
 
 def plain(value: object) -> str:
     """`value` as text that stays where it is printed."""
-    return _steering.sub("\ufffd", str(value))
-
-
-def shown_url(url: URL) -> str:
-    """Without its password, and without the driver, which is our choice."""
-    return url.set(drivername=url.get_backend_name()).render_as_string()
+    return STEERING.sub("\ufffd", str(value))
 
 
 def instant(at: datetime | None) -> str:

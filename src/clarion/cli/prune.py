@@ -68,7 +68,7 @@ def prune(
 
 
 def _instant(older_than: str | None, before: str | None) -> datetime | None:
-    if older_than is not None and not re.fullmatch("[0-9]+[mhd]", older_than):
+    if older_than is not None and not re.fullmatch("[0-9]+[smhd]", older_than):
         misused(f"--older-than {older_than!r}: write how long ago, such as 30d or 72h")
     if before is not None and _date.fullmatch(before):
         before += "T00:00:00Z"
@@ -101,6 +101,8 @@ def _check(found: Clarion, cut: Cut) -> None:
     from clarion.store import registry
 
     kept = cut.now - cut.before
+    if kept < timedelta():
+        fail(f"{instant(cut.before)} lies in the future: what comes to its end until then is not known yet")
     if kept < _LEAST:
         fail(
             f"{instant(cut.before)} is less than a day ago: an event that is emitted again would be told again"

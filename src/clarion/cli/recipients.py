@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.ending import fail
+from clarion.cli.completing import a_recipient
+from clarion.cli.ending import fail, refuse_options
 from clarion.cli.finding import (
     AppOption,
     ConfigOption,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: clarion recipients --search bob --role admin --database sqlite:///app.db"
 SHOW_EXAMPLE = "Example: clarion recipients show bob --database sqlite:///app.db"
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="The recipient's id.")]
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="The recipient's id.", autocompletion=a_recipient)
+]
 
 
 def recipients(
@@ -55,6 +58,7 @@ def recipients(
     Exit codes: 0 done, 1 refused or failed, 2 wrong usage.
     """
     if context.invoked_subcommand is not None:
+        refuse_options(context)
         return
     found = find_existing(context, app, database)
     listed = found.recipients.find(

@@ -11,6 +11,7 @@ from uuid import UUID
 import typer
 
 from clarion.cli.author import ByOption, author
+from clarion.cli.completing import a_channel, a_recipient, a_type
 from clarion.cli.ending import FAILED, misused
 from clarion.cli.finding import (
     AppOption,
@@ -51,9 +52,15 @@ def replay(
     context: typer.Context,
     ids: Ids = [],  # noqa: B006 - Typer copies it
     event: Annotated[str | None, typer.Option(metavar="ID|KEY", help="Of this event.")] = None,
-    channel: Annotated[str | None, typer.Option(metavar="NAME", help="On this channel.")] = None,
-    type: Annotated[str | None, typer.Option(metavar="TYPE", help="Of events of this type.")] = None,
-    recipient: Annotated[str | None, typer.Option(metavar="ID", help="To this recipient.")] = None,
+    channel: Annotated[
+        str | None, typer.Option(metavar="NAME", help="On this channel.", autocompletion=a_channel)
+    ] = None,
+    type: Annotated[
+        str | None, typer.Option(metavar="TYPE", help="Of events of this type.", autocompletion=a_type)
+    ] = None,
+    recipient: Annotated[
+        str | None, typer.Option(metavar="ID", help="To this recipient.", autocompletion=a_recipient)
+    ] = None,
     code: Annotated[
         str | None, typer.Option(metavar="CODE", help="Whose last outcome had this code.")
     ] = None,
@@ -96,6 +103,8 @@ def replay(
     found = find_existing(context, app, database)
     chosen["event"] = _event(found, tenant, event)
     would = found.replay(**chosen, dry_run=True)
+    if not would.groups:
+        _check_names(found, type, channel)
     if not as_json:
         console().print(*preview(would), sep="\n")
     if would.ready and not dry_run:
@@ -107,6 +116,20 @@ def replay(
             would = found.replay(**chosen, by=author(by, "replay"), progress=tell)
     found.close()
     _end(would, dry_run=dry_run, as_json=as_json, all_of_them=bool(ids))
+
+
+def _check_names(found: Clarion, type: str | None, channel: str | None) -> None:
+    """Where nothing was found: whether there could be something. Raises `UnknownName`."""
+    from clarion.errors import UnknownName
+    from clarion.store import registry
+
+    types = found.known_types()
+    channels = found.database.read(registry.channels) | set(found.channels)
+    channels |= {name for one in types.values() for name in one.type.channels}
+    if type is not None and type not in types:
+        raise UnknownName("event type", type, types)
+    if channel is not None and channel not in channels:
+        raise UnknownName("channel", channel, channels)
 
 
 def _end(would: Replay, *, dry_run: bool, as_json: bool, all_of_them: bool) -> None:

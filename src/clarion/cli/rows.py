@@ -10,23 +10,28 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from clarion.cli.ending import fail
 from clarion.errors import UnknownName, shown
+from clarion.settings.kinds import SWITCHES
 
 if TYPE_CHECKING:
     from clarion.edit import RecipientEdit
 
 _OWN = ("id", "name", "locale", "time_zone", "active", "enabled", "roles")
-_SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _BETWEEN = "|"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What stands at a line, or what is `wrong` with it. `text`: as it was read."""
+    """What stands at a line, or what is `wrong` with it. `text`: as it was read. `last`: of its lines, if not the first."""
 
     line: int
     text: str
     fields: RecipientEdit
     wrong: str | None = None
+    last: int | None = None
+
+    @property
+    def where(self) -> str:
+        return f"line {self.line}" if self.last is None else f"lines {self.line} to {self.last}"
 
 
 class Lines:
@@ -83,7 +88,17 @@ class Lines:
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield Row(line=line, text=self._taken(), fields={"id": ""}, wrong=f"no CSV: {error}")
+                last = self._blank + reader.line_num
+                why = f"no CSV: {error}"
+                if last > line:  # all of them were read as one cell
+                    why = f"a quote opened in line {line} is never closed, or in the midst of a cell"
+                yield Row(
+                    line=line,
+                    text=self._taken(),
+                    fields={"id": ""},
+                    wrong=why,
+                    last=last if last > line else None,
+                )
                 continue
             if cells is None:
                 return
@@ -129,9 +144,9 @@ def _cells(names: list[str], cells: list[str]) -> tuple[RecipientEdit, str | Non
         if not cell:
             continue
         if name in ("active", "enabled"):
-            if cell.lower() not in _SWITCHES:
+            if cell.lower() not in SWITCHES:
                 return nobody, f"{name} {shown(cell)}: write true or false"
-            fields[name] = _SWITCHES[cell.lower()]
+            fields[name] = SWITCHES[cell.lower()]
         elif name == "roles":
             fields[name] = _several(cell)
         elif name in _OWN:

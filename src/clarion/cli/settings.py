@@ -43,7 +43,7 @@ def settings(
 
     Where nothing is said, it is an example with all defaults. No secret is shown: who has one reads it elsewhere.
 
-    Exit codes: 0 printed, 2 some setting is wrong: every one is named.
+    Exit codes: 0 printed; 1 failed, as the answer cannot be written; 2 some setting is wrong: every one is named.
     """
     if only_example:
         sys.stdout.write(example())

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from clarion import clock
 from clarion.cli.ending import misused
+from clarion.settings.kinds import UNITS
 
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_AGO = re.compile(r"([0-9]{1,6})([mhd])")
+_AGO = re.compile(r"([0-9]+)([smhd])")
 
 
 def instant(option: str, given: str | None) -> datetime | None:
@@ -18,8 +18,8 @@ def instant(option: str, given: str | None) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(given)
-    except ValueError as error:
-        misused(f"{option} {given!r}: {error}")
+    except ValueError:
+        misused(f"{option} {given!r} is no time; write it such as 2025-06-01T10:00:00+02:00")
     if at.tzinfo is None:
         misused(f"{option} {given!r} lacks its offset from UTC; write {given}Z, or {given}+02:00")
     return at
@@ -31,8 +31,8 @@ def past_instant(option: str, given: str | None) -> datetime | None:
     if ago is None:
         return instant(option, given)
     try:
-        return clock.now() - int(ago[1]) * _UNITS[ago[2]]
-    except OverflowError:
+        return clock.now() - int(ago[1]) * UNITS[ago[2]]
+    except (OverflowError, ValueError):  # the latter of thousands of digits
         misused(f"{option} {given!r} lies before the calendar begins")
 
 
@@ -40,8 +40,11 @@ def duration(option: str, given: str) -> timedelta:
     """How long: `90m`, `2h`, `3d`; up to a year."""
     found = _AGO.fullmatch(given)
     if found is None:
-        misused(f"{option} {given!r}: write how long, such as 90m, 2h or 3d")
-    lasts = int(found[1]) * _UNITS[found[2]]
+        misused(f"{option} {given!r}: write how long, such as 30s, 90m, 2h or 3d")
+    try:
+        lasts = int(found[1]) * UNITS[found[2]]
+    except (OverflowError, ValueError):
+        lasts = timedelta.max
     if not timedelta() < lasts <= timedelta(days=366):
         misused(f"{option} {given!r}: more than nothing, and at most a year")
     return lasts

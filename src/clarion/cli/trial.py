@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from clarion.cli.completing import a_channel, a_recipient, a_type
+from clarion.cli.completing import a_channel, a_recipient, a_severity, a_type
 from clarion.cli.emit import Data, read_data
 from clarion.cli.ending import FAILED, misused
 from clarion.cli.finding import (
@@ -29,6 +29,8 @@ from clarion.cli.printing import console, plain, print_json, table
 from clarion.event import DEFAULT_TENANT
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from rich.console import RenderableType
 
     from clarion.recipient import Address
@@ -63,11 +65,15 @@ def try_out(
         str | None,
         typer.Option(metavar="CODE", help="What this event type would become.", autocompletion=a_type),
     ] = None,
-    reason: Annotated[str, typer.Option(metavar="NAME", help="Why they would be told.")] = "direct",
+    reason: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Why they would be told; direct, if left out.")
+    ] = None,
     actor: Annotated[str | None, typer.Option(metavar="ID", help="Of the event: who did it.")] = None,
     subject: Annotated[str | None, typer.Option(metavar="NAME", help="What it is about.")] = None,
     thread: Annotated[str | None, typer.Option(metavar="NAME", help="The conversation in it.")] = None,
-    severity: Annotated[str | None, typer.Option(help="info, warning, action or urgent.")] = None,
+    severity: Annotated[
+        str | None, typer.Option(help="info, warning, action or urgent.", autocompletion=a_severity)
+    ] = None,
     data: Data = None,
     url: Annotated[str | None, typer.Option(help="Where it can be seen.")] = None,
     locale: Annotated[
@@ -105,12 +111,16 @@ def try_out(
         "url": url,
     }
     given = {name: value for name, value in fields.items() if value is not None}
+    if type is None:
+        _refuse_fields({**given, **({} if reason is None else {"reason": reason})})
     if recipient is not None or type is not None:
         find_existing(context, app, database).close()
     settings = settings_of(context, which(app, database, types, smtp, sender))
     found = make_any(settings, with_types=type is not None)
     with redirect_stdout(sys.stderr if as_json else sys.stdout):  # a channel may print what it is given
-        trial = found.try_out(whom, type=type, reason=reason, dry_run=dry_run, tenant=tenant, **given)
+        trial = found.try_out(
+            whom, type=type, reason=reason or "direct", dry_run=dry_run, tenant=tenant, **given
+        )
     found.close()
     if as_json:
         print_json(trial_json(trial))
@@ -132,6 +142,13 @@ def _whom(to: str | None, recipient: str | None, channel: list[str], locale: str
     if len(channel) != 1:
         misused(f"--to {to!r}: on which --channel? name one")
     return Address(channel[0], to or "", locale)
+
+
+def _refuse_fields(given: Collection[str]) -> None:
+    """Without a type there is no event of which they could be."""
+    for name in given:
+        if name != "channels":
+            misused(f"--{name} is of an event: say of which --type, or leave it out")
 
 
 # ── Showing ──────────────────────────────────────────────────────────────────────────────────────────────

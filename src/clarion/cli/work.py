@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from clarion.cli.ending import misused
 from clarion.cli.finding import (
     AppOption,
     ConfigOption,
@@ -23,14 +24,13 @@ from clarion.cli.finding import (
     settings_of,
     which,
 )
-from clarion.cli.printing import shown_url
-from clarion.telemetry import JsonFormatter
+from clarion.telemetry import AboutFilter, JsonFormatter
 
 EXAMPLE = "Example: clarion work --app shop.main:clarion"
 
 log = logging.getLogger("clarion")
 
-_TEXT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+_TEXT = "%(asctime)s %(levelname)-7s %(name)s [%(correlation_id)s]: %(message)s"
 
 
 class Log(StrEnum):
@@ -49,18 +49,24 @@ def work(
     metrics: Annotated[str | None, flag("metrics", "HOST:PORT")] = None,
     log_as: Annotated[Log | None, flag("log")] = None,
     verbose: Annotated[bool | None, flag("verbose", None, "-v")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --log json.")] = False,
 ) -> None:
     """Decide on events and send what follows, until SIGTERM or Ctrl-C. Run as many beside one another as you like.
 
     Told to stop, it claims nothing more, and ends what it has begun or gives it back, for at most ten seconds. Told
     again, it cuts off what runs. Either way it ends with 0, and nothing is lost.
+
+    Exit codes: 0 stopped, as it was told to; 1 refused or failed; 2 wrong usage.
     """
+    if as_json:
+        if log_as is Log.TEXT:
+            misused("say --json or --log text, not both")
+        log_as = Log.JSON
     flags = {"metrics": metrics, "log": log_as, "verbose": verbose}
     settings = settings_of(context, {**which(app, database, types, smtp, sender), **flags})
     log_to_stderr(as_json=settings["log"] == "json", verbose=settings["verbose"])
     found = make_to_work(settings)
-    url = shown_url(found.database.url)
-    log.info("working on %s, channels: %s", url, ", ".join(["inbox", *found.channels]))
+    log.info("working on %s, channels: %s", found.database.shown_url, ", ".join(["inbox", *found.channels]))
     found.work(metrics=settings["metrics"])
     found.close()
     log.info("stopped")
@@ -69,7 +75,11 @@ def work(
 
 def log_to_stderr(*, as_json: bool, verbose: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter() if as_json else logging.Formatter(_TEXT))
+    if as_json:
+        handler.setFormatter(JsonFormatter())
+    else:
+        handler.addFilter(AboutFilter())
+        handler.setFormatter(logging.Formatter(_TEXT))
     logging.basicConfig(handlers=[handler], level=logging.DEBUG if verbose else logging.INFO)
     logging.getLogger("alembic").setLevel(logging.WARNING)
 

@@ -15,7 +15,6 @@ from typing import Any
 
 from clarion import clock
 from clarion.app import Clarion
-from clarion.cli.printing import shown_url
 from clarion.demo import application, catcher, feed, ledger, verdict
 from clarion.demo.feed import Emission
 from clarion.demo.ledger import Ledger, Progress
@@ -83,7 +82,7 @@ def staged(directory: Path, database: str | None) -> Iterator[tuple[Stage, Clari
         try:
             clarion.migrate()
             if found := ledger.progress(clarion.database).events:
-                url = shown_url(clarion.database.url)
+                url = clarion.database.shown_url
                 raise ConfigError(f"the demo needs an empty database: {url} holds {found} events already")
             application.introduce(clarion)
             clarion.start()

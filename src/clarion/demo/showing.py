@@ -17,7 +17,7 @@ from rich.text import Text
 from clarion import clock
 from clarion.app import Clarion
 from clarion.cli import explain
-from clarion.cli.printing import console, plain, shown_url
+from clarion.cli.printing import console, plain
 from clarion.demo import catcher, feed, running, tables
 from clarion.demo.application import DOMAIN
 from clarion.demo.feed import Emission
@@ -187,7 +187,7 @@ def _conclusion(ended: Run) -> Text:
 
 
 def _invite(out: Console, folder: Path, ended: Run) -> None:
-    url = shown_url(ended.clarion.database.url)
+    url = ended.clarion.database.shown_url
     key = feed.own_events(clock.now())[0][1]["key"]
     out.print(
         f"\nKept in {folder}. Ask it yourself:\n  clarion explain {key} --database {url}", soft_wrap=True

@@ -17,7 +17,7 @@ _OFF, _FAR_OFF = timedelta(seconds=2), timedelta(minutes=1)
 
 
 def reached(database: Database) -> Finding:
-    shown = database.url.set(drivername=database.url.get_backend_name()).render_as_string()
+    shown = database.shown_url
     values = {"url": shown}
     file = database.url.database if database.url.get_backend_name() == "sqlite" else None
     if file is not None and not Path(file).exists():  # to connect would make one
@@ -29,7 +29,7 @@ def reached(database: Database) -> Finding:
             version = ".".join(map(str, conn.dialect.server_version_info or ()))
     except sa.exc.DBAPIError as error:
         seen = f"{shown} cannot be reached: {_first_line(error)}"
-        return trouble("database", seen, "see that it runs, and that its URL is right", values)
+        return trouble("database", seen, _unreached(file, error), values)
     return Finding(about="database", level=Level.OK, seen=f"{shown}, version {version}", values=values)
 
 
@@ -37,7 +37,8 @@ def migrated(database: Database) -> Finding:
     try:
         database.read(migrate.check)
     except NotMigrated as error:
-        return trouble("migrations", str(error), "run `clarion migrate` with the newest Clarion in use here")
+        seen, _, remedy = str(error).partition("; ")
+        return trouble("migrations", seen, remedy or "run `clarion migrate`")
     revision = migrate.revisions()[-1]
     return Finding(
         about="migrations", level=Level.OK, seen=f"at {revision}, the newest", values={"revision": revision}
@@ -78,6 +79,14 @@ def compared(off: timedelta, took: timedelta) -> Finding:
         return Finding(about="clock", level=Level.OK, seen=seen, values=values)
     level = Level.WARNING if abs(off) <= _FAR_OFF + took else Level.TROUBLE
     return Finding(about="clock", level=level, seen=seen, remedy=remedy, values=values)
+
+
+def _unreached(file: str | None, error: sa.exc.DBAPIError) -> str:
+    if file is None:
+        return "see that it runs, and that its URL is right"
+    if getattr(error.orig, "sqlite_errorname", None) == "SQLITE_NOTADB":
+        return "it is no SQLite file: name another"
+    return "see that this user may read and write it, and the folder it is in"
 
 
 def _first_line(error: sa.exc.DBAPIError) -> str:

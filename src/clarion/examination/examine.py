@@ -9,7 +9,7 @@ from clarion.channels import Channel
 from clarion.event_type import EventType
 from clarion.examination import channels, database, waiting
 from clarion.examination.finding import Finding, Level
-from clarion.store import backlog, pauses, registry
+from clarion.store import backlog, pauses, stored_types
 from clarion.store.database import Database
 
 
@@ -42,4 +42,9 @@ def _inside(app: _Application) -> Iterator[Finding]:
     yield from waiting.sending(behind, now, {pause.channel for pause in standing}, app.channels)
     events, now = app.database.read(backlog.of_events)
     yield waiting.walking(events, now)
-    yield waiting.declared(app.types, app.database.read(registry.codes))
+    stored = {code: one.type for code, one in app.database.read(stored_types.read).items()}
+    yield waiting.declared(app.types, stored)
+    types = {**stored, **app.types}
+    yield from waiting.unserved(
+        {code: type.channels for code, type in types.items() if type.enabled}, app.channels
+    )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from clarion.examination.finding import Finding, Level, trouble
 from clarion.pause import Pause
+from clarion.question import INBOX
 from clarion.store.backlog import Backlog
 
 _LATE, _TOO_LATE = timedelta(minutes=1), timedelta(minutes=15)
@@ -101,6 +102,24 @@ def declared(types: Iterable[str], stored: Iterable[str]) -> Finding:
     return Finding(
         about="types", level=Level.WARNING, seen="; ".join(seen), remedy="; ".join(remedy), values=values
     )
+
+
+def unserved(goes_out: Mapping[str, Iterable[str]], channels: Iterable[str]) -> Iterator[Finding]:
+    """By type, where it goes out: each of these channels that is not configured here."""
+    by_channel: dict[str, list[str]] = {}
+    for code, names in goes_out.items():
+        for name in {*names} - {INBOX, *channels}:
+            by_channel.setdefault(name, []).append(code)
+    for name, codes in sorted(by_channel.items()):
+        verb = "goes" if len(codes) == 1 else "go"
+        own = "give the application's Clarion such a channel"
+        yield Finding(
+            about="types",
+            level=Level.WARNING,
+            seen=f"{_some(sorted(codes))} {verb} out on {name}, which is not configured here",
+            remedy=f"say [mail] smtp and sender, or {own}" if name == "email" else own,
+            values={"channel": name, "types": sorted(codes)},
+        )
 
 
 def _some(names: list[str]) -> str:

@@ -21,6 +21,20 @@ def contradictions(settings: Settings) -> Iterator[str]:
         for key, one in said.items():
             if key.startswith(("mail.", "caps.email.")):
                 yield f"{_where(one)}: {key} is of no use, as there is no channel email without mail.smtp and mail.sender"
+    yield from _of_tokens({key: one for key, one in said.items() if key.startswith("serve.tokens.")})
+
+
+def _of_tokens(said: dict[str, InForce]) -> Iterator[str]:
+    """They are checked in one way, or in none."""
+    secret, jwks = said.get("serve.tokens.secret"), said.get("serve.tokens.jwks")
+    if secret and jwks:
+        yield (
+            f"{_where(jwks)}: serve.tokens.jwks beside serve.tokens.secret, which {_where(secret)} gives: "
+            "recipients' tokens are checked by one of the two; leave one out"
+        )
+    if not secret and not jwks:
+        for key, one in said.items():
+            yield f"{_where(one)}: {key} is of no use, as no token is checked without serve.tokens.secret or serve.tokens.jwks"
 
 
 def _where(one: InForce) -> str:

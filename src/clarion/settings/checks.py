@@ -18,13 +18,17 @@ def database(url: str) -> None:
 
     from clarion.store.database import Database
 
+    place, _, parameters = url.partition("?")
+    unreadable = ValueError(
+        "the database's URL cannot be read; write sqlite:///file.db or postgresql://user:password@host/name, "
+        "with %40 for an @ and %3F for a ? in a password"
+    )
+    if "@" in parameters and "@" not in place:
+        raise unreadable
     try:
-        Database(url.partition("?")[0]).close()
+        Database(place).close()
     except (ArgumentError, ValueError):
-        raise ValueError(
-            "the database's URL cannot be read; write sqlite:///file.db or postgresql://user:password@host/name, "
-            "with %40 for an @ in a password"
-        ) from None
+        raise unreadable from None
     except ImportError:
         raise ValueError("for PostgreSQL, install clarion[postgres]") from None
 
@@ -73,6 +77,12 @@ def metrics(address: str) -> None:
     from clarion.workers import exposition
 
     exposition.parse(address)
+
+
+def signing(secret: str) -> None:
+    from clarion import secret as secrets
+
+    secrets.check_length("it", secret)
 
 
 def smtp(url: str) -> None:

@@ -218,6 +218,12 @@ def _worker() -> Iterator[Setting]:
         "For one call of a resolver or an access check; never more than two thirds of the lease.",
         default=timedelta(seconds=20),
     )
+    yield Setting(
+        "worker.wakeups",
+        SWITCH,
+        "Whether processes wake one another when something is due. Without, they poll only.",
+        default=True,
+    )
 
 
 def _caps(channel: str) -> Iterator[Setting]:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-_UNITS = {
+UNITS = {
     "d": timedelta(days=1),
     "h": timedelta(hours=1),
     "m": timedelta(minutes=1),
@@ -21,8 +21,8 @@ _UNITS = {
     "ms": timedelta(milliseconds=1),
 }
 _span = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
-_steering = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}  # fmt: skip
+STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +38,13 @@ class Kind:
 
 def _quoted(text: str) -> str:
     """A string of JSON is one of TOML, as there are no control characters in it."""
-    return json.dumps(_steering.sub("\ufffd", text), ensure_ascii=False)
+    return json.dumps(STEERING.sub("\ufffd", text), ensure_ascii=False)
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("it must be text, in quotes, and not empty")
-    if _steering.search(value):
+    if STEERING.search(value):
         raise ValueError("it has control characters")
     return value
 
@@ -87,7 +87,7 @@ FOLDER = Kind(name="folder", read=_text, place=_path)
 SWITCH = Kind(
     name="true or false",
     read=_switch,
-    parse=lambda text: _SWITCHES.get(text.lower(), text),
+    parse=lambda text: SWITCHES.get(text.lower(), text),
     write=lambda value: "true" if value else "false",
 )
 
@@ -129,7 +129,7 @@ def span(least: timedelta = timedelta(), most: timedelta = timedelta(days=1)) ->
         if found is None:
             raise ValueError("it must be how long, with its unit: '30d', '12h', '5m', '30s' or '100ms'")
         try:
-            long = int(found[1]) * _UNITS[found[2]]
+            long = int(found[1]) * UNITS[found[2]]
         except OverflowError:
             long = timedelta.max
         if not least <= long <= most:
@@ -141,7 +141,7 @@ def span(least: timedelta = timedelta(), most: timedelta = timedelta(days=1)) ->
 
 def _length(value: timedelta) -> str:
     """In the largest unit that leaves nothing over."""
-    for unit, size in _UNITS.items():
+    for unit, size in UNITS.items():
         number, rest = divmod(value, size)
         if number and not rest:
             return f"{number}{unit}"

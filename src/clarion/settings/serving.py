@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
+from clarion.settings import checks
 from clarion.settings.kinds import TEXT, TEXTS, count, rate, span
 from clarion.settings.setting import Setting
 
@@ -46,6 +47,7 @@ def serve() -> Iterator[Setting]:
         example="32 random bytes, as text",
         secret=True,
         with_app=True,
+        check=checks.signing,
     )
     yield Setting(
         "serve.session_lasts",
@@ -94,6 +96,7 @@ def tokens() -> Iterator[Setting]:
         example="32 random bytes, as text",
         secret=True,
         with_app=True,
+        check=checks.signing,
     )
     yield Setting(
         "serve.tokens.jwks",

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from clarion.errors import ConfigError
+from clarion.secret import masked
 from clarion.settings.kinds import Kind
-from clarion.settings.secrets import masked
 
 PREFIX = "CLARION_"
 

@@ -47,7 +47,7 @@ def _let_tell(dialect: Dialect) -> None:
             for then in connection.info.pop(_THEN, ()):
                 then()
 
-    dialect.do_commit = do_commit  # type: ignore[method-assign]  # of this engine's dialect only
+    dialect.do_commit = do_commit  # type: ignore[method-assign, assignment]  # of this engine's dialect only
 
 
 def _committed(conn: Any) -> bool:

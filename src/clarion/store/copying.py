@@ -12,24 +12,37 @@ from clarion.store.types import Instant, Json, to_json
 
 def text(types: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
     """All rows, with values of these column types in each."""
-    columns = [
-        written(values, _writer(kind), r"\N")
-        for values, kind in zip(zip(*rows, strict=True), types, strict=True)
-    ]
+    columns = [_column(values, kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
     return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
 
 
 def written(values: Sequence[Any], write: Callable[[Any], str], none: str) -> list[str]:
-    """Each as text. Many columns of a page repeat one value: what is the same as above is not written anew."""
-    if values and values[0] is values[-1] and values.count(values[0]) == len(values):
+    """Each as text. Many columns of a page repeat one value: it is written once."""
+    if all_alike(values):
         return [none if values[0] is None else write(values[0])] * len(values)
-    last, as_text = None, none
-    texts = []
-    for value in values:
-        if value is not last:
-            last, as_text = value, none if value is None else write(value)
-        texts.append(as_text)
-    return texts
+    return [none if value is None else write(value) for value in values]
+
+
+def all_alike(values: Sequence[Any]) -> bool:
+    """Whether it is one value throughout. Equal ones may be written otherwise, as `True` and 1, but for texts."""
+    if not values:
+        return False
+    first, last = values[0], values[-1]
+    alike = first is last or (type(first) is str and first == last)
+    return alike and values.count(first) == len(values)
+
+
+def _column(values: Sequence[Any], kind: Any) -> list[str]:
+    write = _writer(kind)
+    if write is _escaped and not all_alike(values) and has_none_of("\\\t\n\r", values):
+        return [r"\N" if value is None else value for value in values]
+    return written(values, write, r"\N")
+
+
+def has_none_of(special: str, texts: Sequence[str | None]) -> bool:
+    """Whether no text has any of these characters: nearly always, and found out at once for all of them."""
+    together = "".join([text for text in texts if text is not None])
+    return not any(character in together for character in special)
 
 
 def _escaped(value: str) -> str:

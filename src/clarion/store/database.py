@@ -13,7 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 
 from clarion.errors import ConfigError
-from clarion.store import dialect
+from clarion.secret import masked
+from clarion.store import dialect, listening
+from clarion.store.listening import Heard, Stop
+from clarion.store.waker import Waker
 
 log = logging.getLogger(__name__)
 
@@ -22,13 +25,18 @@ Result = TypeVar("Result")
 TRIES = 8
 FEEDS_DELIVERIES = "clarion_feeds_deliveries"  # of a connection: see `changes`
 _BUSY_TIMEOUT = 5.0
+_CONNECT_TIMEOUT = 10
 
 
 class Database:
     """An engine whose transactions are retried, whole, when the database says that they collided."""
 
-    def __init__(self, url: str | URL, *, pool: int = 3, feed_deliveries: bool = False) -> None:
+    def __init__(
+        self, url: str | URL, *, pool: int = 3, feed_deliveries: bool = False, wakeups: bool = True
+    ) -> None:
+        """`wakeups`: say to other processes when something is due, and hear it from them."""
         self.url = _normal(url)
+        self._wakeups = wakeups
         self._options: dict[str, Any] = {FEEDS_DELIVERIES: True} if feed_deliveries else {}
         self.engine = _engine(self.url, pool)
 
@@ -43,6 +51,7 @@ class Database:
         self._writing = engine.execution_options(**self._options)
         self._reading = engine.execution_options(clarion_reads=True, postgresql_readonly=True)
         self._looking = engine.execution_options(clarion_reads=True, **alone)
+        self.waker = Waker(self._connect if alone and self._wakeups else None)
 
     def run(self, work: Callable[[Connection], Result]) -> Result:
         """`work` in one transaction, committed when it returns. It may be run more than once."""
@@ -69,19 +78,48 @@ class Database:
                 time.sleep(random.uniform(0.001, 0.01 * 2 ** (TRIES - left)))  # noqa: S311 - spreads, hides nothing
         raise AssertionError("unreachable")
 
+    def listen(self, heard: Heard, stop: Stop) -> None:
+        """Hear what becomes due by other processes; blocks until it is to stop, or at once where it is not wanted."""
+        if not self._wakeups:
+            return
+        if self.engine.dialect.name == "postgresql":
+            listening.listen(self._connect, self.waker.name, heard, stop)
+        else:
+            listening.watch(str(self.url.database), heard, stop)
+
+    def _connect(self) -> Any:
+        """A connection to PostgreSQL besides the pool's, which commits each statement."""
+        arguments, options = self.engine.dialect.create_connect_args(self.url)
+        options = {"connect_timeout": _CONNECT_TIMEOUT, **options, "autocommit": True}
+        return self.engine.dialect.connect(*arguments, **options)
+
+    @property
+    def shown_url(self) -> str:
+        """Without any password, and without the driver, which is our choice."""
+        return _shown(self.url)
+
     def close(self) -> None:
+        self.waker.close()
         self.engine.dispose()
+
+
+def _shown(url: URL) -> str:
+    return masked(url.set(drivername=url.get_backend_name()).render_as_string(hide_password=False))
 
 
 def _normal(url: str | URL) -> URL:
     parsed = sa.make_url(url)
+    if "@" in (parsed.host or ""):  # what stands before it is the rest of a password, and not to be shown
+        raise ConfigError(
+            "there is an @ in the name of the database's host; write %40 for an @ in a password"
+        )
     match parsed.drivername:
         case "sqlite" | "sqlite+pysqlite":
             return parsed.set(drivername="sqlite+pysqlite")
         case "postgres" | "postgresql" | "postgresql+psycopg":
             return parsed.set(drivername="postgresql+psycopg")
     raise ConfigError(
-        f"database {parsed.render_as_string()!r}: use sqlite:///file.db or postgresql://user@host/name"
+        f"database {masked(parsed.render_as_string(hide_password=False))!r}: use sqlite:///file.db or postgresql://user@host/name"
     )
 
 

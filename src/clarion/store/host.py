@@ -82,7 +82,8 @@ class _Written:
         self.sql: str = compiled.string
         processors = compiled._bind_processors  # noqa: SLF001 - what SQLAlchemy itself applies before a driver
         self._parameters = [
-            (name, value, processors.get(name)) for name, value in compiled.construct_params(_check=False).items()
+            (name, value, processors.get(name))
+            for name, value in compiled.construct_params(_check=False).items()
         ]
 
     def parameters(self, values: Mapping[str, Any], plain: Callable[[Any], Any]) -> dict[str, Any]:

@@ -60,5 +60,7 @@ def _all_stored(
     for n, kind in enumerate(types):
         process = writer(dialect, kind)
         if process is not None:
-            ready[n] = [process(value) for value in ready[n]]
+            values = ready[n]
+            once = copying.all_alike(values)
+            ready[n] = [process(values[0])] * len(values) if once else [process(value) for value in values]
     return list(zip(*ready, strict=True))

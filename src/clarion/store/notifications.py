@@ -82,14 +82,15 @@ def write(
     """
     question_rows, notification_rows, change_rows, taken = [], [], [], []
     outgoing = Outgoing(lanes)
+    minted = iter(ids.several(sum(len(plan.planned) for _, _, plan in plans)))
     for event, max_age, plan in plans:
         first = 0 if fresh else next_question(conn, event)
         question_rows += [
             (event.tenant, event.id, first + n, question.to_json(q)) for n, q in enumerate(plan.questions)
         ]
         verdicts: dict[int, dict[str, Any] | None] = {}  # by question
-        for id, told in zip(ids.several(len(plan.planned)), plan.planned, strict=True):
-            answer = told.answer
+        for told in plan.planned:
+            id, answer = next(minted), told.answer
             if answer.n not in verdicts:
                 verdicts[answer.n] = verdicts_json(answer.decisions)
             notification_rows.append(
@@ -117,7 +118,10 @@ def write(
             if told.taking:
                 taken += takings(event.tenant, id, told)
     told_of = (notifications, _NOTIFICATION, notification_rows)
-    others: list[inserting.Rows] = [(questions, QUESTION, question_rows), (unnumbered_changes, changes.COLUMNS, change_rows)]
+    others: list[inserting.Rows] = [
+        (questions, QUESTION, question_rows),
+        (unnumbered_changes, changes.COLUMNS, change_rows),
+    ]
     inserting.in_turn(conn, [told_of, *outgoing.rows(), *others])
     return taken
 

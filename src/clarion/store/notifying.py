@@ -20,6 +20,7 @@ CHANNEL = "clarion"
 _NOTIFY = f"SELECT set_config('synchronous_commit', 'off', true), pg_notify('{CHANNEL}', %s)"
 
 _EVERY = 0.005  # seconds: what is said meanwhile is said together
+_AT_MOST = 0.02  # where there is no end of it: whoever listens is busy then
 _IDLE = 60.0  # after so long the connection is closed, and the thread ends
 _AFTER_ERROR = 1.0
 _TO_CLOSE = 1.0
@@ -68,6 +69,7 @@ class Notifier:
     # ── In its thread ────────────────────────────────────────────────────────────────────────────────────
 
     def _work(self) -> None:
+        rest = _EVERY
         try:
             while self._wanted.wait(_IDLE) or not self._ends():
                 self._wanted.clear()
@@ -78,7 +80,8 @@ class Notifier:
                     self._closing.wait(_AFTER_ERROR)
                 if self._closing.is_set() and self._ends():
                     return
-                self._closing.wait(_EVERY)
+                self._closing.wait(rest)
+                rest = min(2 * rest, _AT_MOST) if self._due else _EVERY
         finally:
             self._disconnect()
 
@@ -92,17 +95,17 @@ class Notifier:
 
     def _say(self, due: list[str]) -> bool:
         """Twice, if need be: the connection may have been lost since it was used last."""
-        for again in (self._connection is not None, False):
+        payload = " ".join([self.name, *due])
+        for _ in range(1 if self._connection is None else 2):
             try:
                 if self._connection is None:
                     self._connection = self._connect()
-                self._connection.execute(_NOTIFY, (" ".join([self.name, *due]),), prepare=False)
-                return True
+                self._connection.execute(_NOTIFY, (payload,), prepare=False)
             except Exception as error:  # noqa: BLE001 - whatever it is, polling finds what is due
                 log.debug("workers elsewhere are not woken, they poll: %s", said(error))
                 self._disconnect()
-                if not again:
-                    break
+            else:
+                return True
         return False
 
     def _disconnect(self) -> None:
@@ -122,4 +125,5 @@ def _in_child() -> None:
         notifier.begin_afresh()
 
 
-os.register_at_fork(after_in_child=_in_child)
+if hasattr(os, "register_at_fork"):  # not where processes cannot fork
+    os.register_at_fork(after_in_child=_in_child)

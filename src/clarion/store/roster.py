@@ -99,7 +99,8 @@ def seen(conn: Connection, tenant: str, recipient: str, at: datetime) -> None:
 
 def unknown(tenant: str, recipient: str) -> NotFound:
     return NotFound(
-        f"there is no recipient {shown(recipient)} in tenant {shown(tenant)}; write them first, with recipients.upsert"
+        f"there is no recipient {shown(recipient)} in tenant {shown(tenant)}; write them first, with recipients.upsert "
+        "or `clarion recipients upsert`"
     )
 
 

@@ -135,10 +135,22 @@ def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> int:
     """Change those of these events that are still ours and not finished; how many."""
     if not walks:
         return 0
-    batch = dialect.batch(conn, _KEYS, _keys(walks))
-    held = dialect.look_up(conn, batch, _unfinished(batch, conn), lock=True).subquery("held")
-    at = dialect.at_addresses(conn, events, sa.select(held.c.here))
-    return conn.execute(sa.update(events).where(at).values(values)).rowcount
+    if len(walks) == 1:
+        (walk,) = walks
+        which = [
+            events.c.tenant == walk.event.tenant,
+            events.c.id == walk.event.id,
+            events.c.walks == walk.fence,
+            events.c.due_at.is_not(None),
+        ]
+    else:
+        keys = _keys(walks)
+        if dialect.is_postgresql(conn):  # locked first: the next statement knows where they lie
+            _UNFINISHED.rows(conn, keys)
+        batch = dialect.batch(conn, _KEYS, keys)
+        held = dialect.look_up(conn, batch, _unfinished(batch, conn)).subquery("held")
+        which = [dialect.at_addresses(conn, events, sa.select(held.c.here))]
+    return conn.execute(sa.update(events).where(*which).values(values)).rowcount
 
 
 def event_from(row: Row[Any]) -> Event:

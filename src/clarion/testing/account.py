@@ -62,7 +62,7 @@ def _because(clarion: Clarion, tenant: str, wanted: Wanted) -> list[str]:
         ]
     which = "" if wanted.type is None else f" of {wanted.type}"
     emitted = f"; emitted were events of {', '.join(others)}" if others else ", or it is not committed"
-    return [f"On {clarion.database.url.render_as_string()} no event{which} was emitted{emitted}."]
+    return [f"On {clarion.database.shown_url} no event{which} was emitted{emitted}."]
 
 
 def _paused(conn: Connection, channel: str | None) -> list[str]:

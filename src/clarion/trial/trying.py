@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol, Unpack, cast
 
 from clarion import event
+from clarion.channels import addresses
 from clarion.errors import InvalidInput, UnknownName, said
 from clarion.event import DEFAULT_TENANT, Event, EventFields, required_text
 from clarion.event_type import AccessCheck
@@ -151,6 +152,7 @@ def _checked(type: str, access: AccessCheck | None) -> AccessCheck | None:
 def _person(wiring: Wiring, tenant: str, to: str | Address) -> _Person:
     """Raises `InvalidInput` if there is no such recipient."""
     if isinstance(to, Address):
+        addresses.check(to)
         return _Person(recipient=Recipient(id=to.recipient, locale=to.locale, known=False), alive=[to])
     found = wiring.database.read(lambda conn: people.read(conn, [(tenant, to)], ()))[tenant]
     if to not in found.recipients:

@@ -10,12 +10,32 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route
 
 from clarion.app import Clarion
-from clarion.web import emitting, events, health, me, openapi, problem, recipients, session
+from clarion.web import (
+    emitting,
+    events,
+    health,
+    inbox,
+    me,
+    mine,
+    openapi,
+    problem,
+    recipients,
+    session,
+    static_files,
+)
 from clarion.web.guard import Guard
 from clarion.web.service import Service
 from clarion.web.settings import Settings
 
-ROUTERS = (events.router, recipients.router, me.router, session.router, health.router)
+ROUTERS = (
+    events.router,
+    recipients.router,
+    mine.router,
+    me.router,
+    inbox.router,
+    session.router,
+    health.router,
+)
 
 
 def create_app(clarion: Clarion, settings: Settings | None = None) -> FastAPI:
@@ -46,6 +66,7 @@ def create_app(clarion: Clarion, settings: Settings | None = None) -> FastAPI:
     app.router.routes.insert(0, Route(openapi.EVENTS, emitting.emit, methods=["POST"]))
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
+    app.router.routes.extend(static_files.routes())
     for kind in problem.HANDLED:
         app.add_exception_handler(kind, problem.answer)
     if settings.cors_origins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
@@ -13,7 +14,8 @@ Kind = Literal["key", "recipient", "operator"]
 class Caller:
     """Somebody of one tenant: a program with a key, a recipient with a token, or an operator who signed in.
 
-    `recipient`: whom a recipient's token is of. `name`: how the history calls them.
+    `recipient`: whom a recipient's token is of. `name`: how the history calls them. `ends`: when what they came in
+    with is good no longer.
     """
 
     kind: Kind
@@ -22,6 +24,13 @@ class Caller:
     scopes: frozenset[str] = frozenset()
     recipient: str | None = None
     key: UUID | None = None
+    ends: datetime | None = None
+
+    @property
+    def own(self) -> str:
+        """The recipient, on a route of one's own."""
+        assert self.recipient is not None, "a route of one's own needs Me"  # noqa: S101 - what Need promises
+        return self.recipient
 
     def may(self, scope: str) -> bool:
         return scope in self.scopes

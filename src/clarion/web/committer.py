@@ -112,6 +112,8 @@ class Committer:
             for made, id in zip(batch, ids, strict=True)
             if made.id == id
         ]
+        if stored:
+            self._database.waker.emitted()
         telemetry.emitted(Counter(stored))
         return results
 

@@ -69,6 +69,7 @@ def of_key(key: ApiKey, recipient: str | None) -> Caller:
         scopes=frozenset(key.scopes),
         recipient=acts_for,
         key=key.id,
+        ends=key.expires_at,
     )
 
 

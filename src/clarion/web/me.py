@@ -1,4 +1,4 @@
-"""A recipient's own: with their token, or by a key that acts for them. Inbox routes stand beside these."""
+"""A recipient's own: with their token, or by a key that acts for them. As the components speak it: `mine`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from fastapi import APIRouter, Query
 
 from clarion.web import bodies, choosing
 from clarion.web import recipient_shapes as shapes
-from clarion.web.caller import Caller
 from clarion.web.need import Me
 from clarion.web.parameters import Limit, Parts
 from clarion.web.strict import StrictRoute
@@ -16,33 +15,28 @@ from clarion.web.strict import StrictRoute
 router = APIRouter(prefix="/v1/me", tags=["me"], route_class=StrictRoute)
 
 
-def _myself(caller: Caller) -> str:
-    assert caller.recipient is not None, "a route of one's own needs Me"  # noqa: S101 - what Need promises
-    return caller.recipient
-
-
 @router.get("/configuration")
 async def my_configuration(me: Me, service: Parts) -> shapes.Configuration:
     """All that I said, and what follows for every event type on every channel."""
-    return await choosing.configuration(service, me, _myself(me))
+    return await choosing.configuration(service, me, me.own)
 
 
 @router.patch("/configuration")
 async def choose(choices: bodies.Choices, me: Me, service: Parts) -> shapes.Configuration:
     """Change what I want to be told, where and when, in part: all of it or nothing."""
-    return await choosing.choose(service, me, _myself(me), choices)
+    return await choosing.choose(service, me, me.own, choices)
 
 
 @router.put("/silence", status_code=204)
 async def silence(me: Me, service: Parts, body: bodies.Silence) -> None:
     """Nothing but required types until then, or until `DELETE`."""
-    await choosing.silence(service, me, _myself(me), body.until)
+    await choosing.silence(service, me, me.own, body.until)
 
 
 @router.delete("/silence", status_code=204)
 async def resume(me: Me, service: Parts) -> None:
     """Be told again."""
-    await choosing.resume(service, me, _myself(me))
+    await choosing.resume(service, me, me.own)
 
 
 @router.get("/history")
@@ -53,11 +47,11 @@ async def my_history(
     limit: Limit = 100,
 ) -> shapes.History:
     """Who changed what of my choices, and when."""
-    return await choosing.history(service, me, _myself(me), before=before, limit=limit)
+    return await choosing.history(service, me, me.own, before=before, limit=limit)
 
 
 @router.get("/export")
 async def my_export(me: Me, service: Parts) -> dict[str, Any]:
     """All that is kept about me."""
-    recipient = _myself(me)
+    recipient = me.own
     return await service.run(lambda: service.clarion.recipients.export(recipient, tenant=me.tenant))

@@ -13,6 +13,7 @@ from clarion.web.door import Door
 from clarion.web.keyring import Keyring
 from clarion.web.sessions import Sessions
 from clarion.web.settings import Settings
+from clarion.web.streams import Streams
 from clarion.web.tokens import Tokens
 from clarion.web.transactions import Transactions
 from clarion.workers.exposition import Gauges
@@ -31,6 +32,7 @@ class Service:
         tokens = None if settings.tokens is None else Tokens(settings.tokens, self._transactions)
         self.door = Door(self.keyring, self.sessions, tokens, settings)
         self.committer = Committer(clarion.database, settings.patience)
+        self.streams = Streams(clarion, settings.patience)
         self.gauges = Gauges(clarion.database, clarion.channels)
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -39,6 +41,7 @@ class Service:
 
     async def close(self) -> None:
         """Once all that runs has ended."""
+        await self.streams.close()
         await self.committer.close()
         await self._transactions.close()
 

@@ -39,9 +39,10 @@ class Service:
         self, clarion: Clarion, settings: Settings, listening: socket.socket, worker: Running | None
     ) -> None:
         self._worker, self._listening = worker, listening
+        self._app = create_app(clarion, settings)
         self._server = _Server(
             uvicorn.Config(
-                create_app(clarion, settings),
+                self._app,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -54,6 +55,7 @@ class Service:
     def stop(self) -> None:
         """Take no more requests; `run` returns once those in hand are answered, and the worker has ended."""
         self._server.should_exit = True
+        self._app.state.service.streams.stop()  # these would not end by themselves
         if self._worker is not None:
             self._worker.stop()
 

@@ -6,7 +6,7 @@ follows from the settings alone: what the token says of it itself is never a cho
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import jwt
@@ -67,7 +67,8 @@ class Tokens:
             tenant = required_text("tenant", claims["tenant"])
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise refused(_said(error)) from None
-        return Caller(kind="recipient", tenant=tenant, name=recipient, recipient=recipient)
+        ends = datetime.fromtimestamp(claims["exp"], UTC) + self._settings.leeway
+        return Caller(kind="recipient", tenant=tenant, name=recipient, recipient=recipient, ends=ends)
 
     async def _key(self, token: str) -> Any:
         if self._keys is None:

@@ -84,9 +84,9 @@ def _taken_back(conn: Connection, pages: Sequence[Page]) -> list[Page]:
 
 def _with(page: Page, withdrawn: withdrawals.Withdrawn) -> Page:
     event = page.walk.event.id
-    if event not in withdrawn.resolved | withdrawn.wholly and event not in withdrawn.for_some:
-        return page
     resolved = event in withdrawn.resolved
+    if not resolved and event not in withdrawn.wholly and event not in withdrawn.for_some:
+        return page
     marked = [
         c._replace(resolved=resolved, withdrawn=withdrawn.for_(event, c.recipient)) for c in page.candidates
     ]

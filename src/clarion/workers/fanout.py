@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 
 _LOST_EVERY = 1.0
 _PUT_OFF_AT_LEAST, _PUT_OFF_AT_MOST = 0.2, 10.0  # seconds
-AT_ONCE = 400  # events claimed in one transaction, and decided on in one, as long as all are plain
+ALONE = 25  # or fewer events that failed together: each is walked by itself then
+AT_ONCE = 200  # events claimed in one transaction, and decided on in one if they are plain
 
 
 class FanOut:
@@ -46,7 +47,7 @@ class FanOut:
         self._tasks: dict[asyncio.Task[None], Going] = {}
         self._interrupted: list[Walk] = []
         self._tenant = ""
-        self._tenants = 0  # of which the last claim found something, if all of that was plain
+        self._tenants = 0  # of which the last claim found something, if there was room for all of it
         self._look_for_lost_at = 0.0
 
     async def poll(self) -> float:
@@ -65,8 +66,8 @@ class FanOut:
                 self._start(walk)
             else:
                 beyond.append(walk)
-        tenants = {walk.event.tenant for walk in plain}
-        self._tenants = len(tenants) if len(plain) == len(claimed) else 0
+        if claimed:
+            self._tenants = 0 if beyond else len({walk.event.tenant for walk in claimed})
         if beyond:
             await self._put_off(beyond)
         if plain:
@@ -93,7 +94,13 @@ class FanOut:
             claimed = walks.claim_due(conn, most=most, each=each, lease=lease, after=after)
             if len(claimed) == most:
                 return claimed, max(walk.event.tenant for walk in claimed)
-            return claimed, walks.last_tenant(conn, after=after)
+            end = walks.last_tenant(conn, after=after)
+            if after and not end:  # the last tenant: go on with the first
+                left = most - len(claimed)
+                some = walks.claim_due(conn, most=left, each=min(each, left), lease=lease)
+                end = max(walk.event.tenant for walk in some) if len(some) == left else ""
+                claimed += some
+            return claimed, end
 
         claimed, self._tenant = await self._threads.transaction(work)
         return claimed
@@ -101,8 +108,8 @@ class FanOut:
     def _sizes(self) -> tuple[int, int]:
         """How many to claim, and how many of each tenant.
 
-        Behind plain events many more of them, for each transaction costs as much as a hundred events. Of others no more
-        than may be in hand, for what is beyond is put off.
+        Where there was room for all that was claimed before, many: a transaction costs as much as dozens of small
+        events. Otherwise no more than may be in hand, for what is beyond is put off.
         """
         if self._tenants:
             return self._at_once, max(1, self._at_once // self._tenants)
@@ -180,35 +187,46 @@ class FanOut:
             log.exception("walk of %s broke off, its lease will end", going.walk.event.id, extra=about)
 
     async def _decide_together(self, plain: Sequence[Walk]) -> None:
-        """Many small events in one transaction; if that fails, each alone, so that one cannot fail the others."""
-        pages, waiting = self._fill(plain)
-        try:
-            fresh = all(page.walk.fence == 1 for page in pages)
-            for lost in await self._walking.write(pages, fresh=fresh, last=True):
-                self._walking.say_lost(lost)
-        except DatabaseAway:
-            self._interrupted += plain
-            raise
-        except Exception:
-            log.exception(
-                "a page of %d events failed, walking each alone: %s",
-                len(pages),
-                ", ".join(str(page.walk.event.id) for page in pages),
-                extra=telemetry.about(pages[0].walk.event) if len(pages) == 1 else None,
-            )
-            for page in pages:
-                self._start(page.walk)
-        if waiting:
-            await self._decide_together(waiting)
+        """Many small events in one transaction; where that fails, fewer, and at last each alone: one fails no others."""
+        left = self._filled(plain)
+        while left:
+            pages = left[-1]
+            try:
+                fresh = all(page.walk.fence == 1 for page in pages)
+                for lost in await self._walking.write(pages, fresh=fresh, last=True):
+                    self._walking.say_lost(lost)
+            except DatabaseAway:
+                self._interrupted += [page.walk for some in left for page in some]
+                raise
+            except Exception:
+                log.exception(
+                    "a page of %d events failed, trying fewer at once: %s",
+                    len(pages),
+                    ", ".join(str(page.walk.event.id) for page in pages),
+                    extra=telemetry.about(pages[0].walk.event) if len(pages) == 1 else None,
+                )
+                left[-1:] = self._apart(pages)
+            else:
+                left.pop()
 
-    def _fill(self, plain: Sequence[Walk]) -> tuple[list[Page], Sequence[Walk]]:
-        """As many events as fit into one page of recipients, and those that are left."""
-        pages: list[Page] = []
-        size = 0
-        for n, walk in enumerate(plain):
+    def _filled(self, plain: Sequence[Walk]) -> list[list[Page]]:
+        """Pages of recipients, each of as many events as fit into it; the last one first."""
+        together: list[list[Page]] = []
+        room = 0
+        for walk in plain:
             told = list(audience.candidates(audience.ranked(walk.event.to)))
-            if pages and size + len(told) > self._first_page:
-                return pages, plain[n:]
-            pages.append(Page(walk=walk, type=self._wiring.types[walk.event.type], candidates=told))
-            size += len(told)
-        return pages, ()
+            if not together or len(told) > room:
+                together.append([])
+                room = self._first_page
+            together[-1].append(Page(walk=walk, type=self._wiring.types[walk.event.type], candidates=told))
+            room -= len(told)
+        return together[::-1]
+
+    def _apart(self, pages: list[Page]) -> list[list[Page]]:
+        """What failed together in two halves, to be tried again; of a few each is walked alone."""
+        if len(pages) > ALONE:
+            half = len(pages) // 2
+            return [pages[half:], pages[:half]]
+        for page in pages:
+            self._start(page.walk)
+        return []

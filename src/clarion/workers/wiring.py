@@ -58,6 +58,7 @@ class Limits:
     grace: timedelta = timedelta(seconds=10)  # for running sends, when told to stop
     prune_every: timedelta = timedelta(minutes=1)  # from the end of a round of removing what is over
     application: timedelta = timedelta(seconds=20)  # one call of a resolver or access check; ≤ ⅔ of the lease
+    wakeups: bool = True  # say to other processes when something is due, and hear it from them; else all poll
 
     @property
     def patience(self) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Coroutine
 from contextlib import suppress
 
 from clarion.errors import said
+from clarion.store.waker import Due
 from clarion.workers.fanout import FanOut
 from clarion.workers.grace import Grace
 from clarion.workers.loop import Bell, keep
@@ -16,6 +17,7 @@ from clarion.workers.pruning import Pruning
 from clarion.workers.replanning import Replanning
 from clarion.workers.sender import Sender
 from clarion.workers.upkeep import Upkeep
+from clarion.workers.waking import Waking
 from clarion.workers.wiring import Threads, Wiring
 
 log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Worker:
         def told() -> None:
             for bell in (numbering, *sending.values()):
                 bell.ring()
+            self._wiring.database.waker.queued_here()
 
         fan_out = FanOut(self._wiring, threads, told=told)
         upkeep = Upkeep(self._wiring, threads, keeping_up)
@@ -83,9 +86,12 @@ class Worker:
             keep(replanning.poll, again),
             *(keep(sender.poll, sending[name]) for name, sender in senders.items()),
         ]
+        due: dict[Due, list[Bell]] = {"events": [walking], "deliveries": [numbering, *sending.values()]}
+        waking = Waking(self._wiring.database, due)
         try:
             await self._ended(polls, more=_TO_POLL)
         finally:
+            waking.finish()
             self.stop()
             ends = [sender.finish(self._grace) for sender in senders.values()]
             await self._ended([fan_out.finish(), replanning.finish(self._grace), *ends], more=_TO_WRITE)

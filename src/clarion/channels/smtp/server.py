@@ -65,12 +65,12 @@ class Server:
             raise ConfigError(
                 f"a mail server is written {parts.scheme}://host:port, with user:password@ if it wants them"
             )
-        for option, value in parse_qsl(parts.query, keep_blank_values=True):
-            if option != "tls":
-                raise UnknownName("option of a mail server", option, ["tls"])
-            if value != "none" or security is not Security.OFFERED:
+        for option in parse_qsl(parts.query, keep_blank_values=True):
+            if option != ("tls", "none") or security is not Security.OFFERED:
+                # Not what stands there: it is the rest of a password that has a '?' in it.
                 raise ConfigError(
-                    f"tls={value!r}: only 'smtp://…?tls=none' is known; see smtp+starttls:// and smtps://"
+                    "behind the '?' of a mail server's URL only 'smtp://…?tls=none' is known, see smtp+starttls:// "
+                    "and smtps:// for the others; write %3F for a ? in a password"
                 )
             security = Security.NONE
         server = cls(

@@ -1,0 +1,73 @@
+"""The components with the real service: what the library emits is shown, and what is done there is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clarion import Clarion
+from clarion.web.settings import Settings, TokenSettings
+from clarion.web.tokens import sign
+from tests.browser.pages import await_that, await_titles, row
+from tests.support.working import emit
+from tests.web.conftest import SECRET
+from tests.web.inbox import served
+
+
+@pytest.fixture
+def clarion(tmp_path: Path) -> Iterator[Clarion]:
+    made = Clarion(f"sqlite:///{tmp_path / 'clarion.db'}")
+    made.migrate()
+    made.type("note", channels=["inbox"], category="notes", description="Something was noted.")
+    made.recipients.upsert("bob")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def url(clarion: Clarion) -> Iterator[str]:
+    with served(clarion, Settings(tokens=TokenSettings(secret=SECRET))) as (found, _):
+        yield found
+
+
+def note(clarion: Clarion, title: str) -> None:
+    emit(clarion, "note", to=["bob"], thread="cl/1", data={"title": title}, actor="alice")
+
+
+def opened(context: Any, url: str, element: str) -> Any:
+    """A page of the service's own origin, with the element and the token that its page gives it."""
+    page = context.new_page()
+    html = f"""<!doctype html><title>Test</title><clarion-{element}></clarion-{element}>
+        <script type="module">
+          import "{url}/static/clarion.js";
+          document.querySelector("clarion-{element}").getToken = async () => "{sign(SECRET, "bob")}";
+        </script>"""
+    page.route(f"{url}/page", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto(f"{url}/page")
+    return page
+
+
+def test_items_come_and_are_dealt_with(context: Any, clarion: Clarion, url: str) -> None:
+    note(clarion, "Before")
+    page = opened(context, url, "inbox")
+    await_titles(page, ["Before"])
+    note(clarion, "Live")
+    await_titles(page, ["Live", "Before"])
+    row(page, "Before").focus()
+    page.keyboard.press("e")
+    await_titles(page, ["Live"])
+    await_that(page, lambda: clarion.inbox.counts("bob").done == 1, "it is done")
+    (live,) = clarion.inbox.list("bob").items
+    clarion.inbox.mark("bob", [live.id], "done")
+    await_titles(page, [])
+
+
+def test_choices_are_stored(context: Any, clarion: Clarion, url: str) -> None:
+    page = opened(context, url, "preferences")
+    page.get_by_label("Something was noted.: Inbox").uncheck()
+    await_that(page, lambda: bool(clarion.recipients.said("bob").preferences), "it is stored")
+    (said,) = clarion.recipients.said("bob").preferences
+    assert (said.scope, said.channel, said.enabled) == ("type:note", "inbox", False)
