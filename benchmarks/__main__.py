@@ -21,7 +21,17 @@ COMPARING = (
     "finished",
     "sending",
 )
-CLOSER = ("bulk", "deciding_cost", "schema", "retention", "flood", "hung_relay", "ingest", "inbox")
+CLOSER = (
+    "bulk",
+    "deciding_cost",
+    "schema",
+    "retention",
+    "flood",
+    "hung_relay",
+    "ingest",
+    "inbox",
+    "streaming",
+)
 
 
 def main() -> None:

@@ -53,6 +53,19 @@ def test_what_a_recipient_says_is_told(app: Clarion) -> None:
     assert (change.kind, change.notification, change.item) == ("configured", None, None)
 
 
+def test_changes_of_some_recipients_of_all_tenants(app: Clarion) -> None:
+    who = ("bob", "carol", "dave")
+    app.database.run(lambda conn: ([person(conn, id) for id in who], told(conn, *who)))
+    found = app.changes.read(
+        0, tenant=None, among={("default", "bob"), ("default", "dave"), ("other", "carol")}
+    )
+    assert [(change.recipient, change.item is not None) for change in found.changes] == [
+        ("bob", True),
+        ("dave", True),
+    ]
+    assert found.upto == app.changes.newest()
+
+
 def test_what_cannot_be_is_refused(app: Clarion) -> None:
     feed: Any = app.changes
     refused = {

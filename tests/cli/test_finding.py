@@ -24,7 +24,7 @@ from tests.support.command import clarion
         (["migrate", "--database", "mysql://u:secret@h/x"], 2, "use sqlite:///file.db or postgresql://"),
         (["migrate", "--database", "nonsense"], 2, "--database: the database's URL cannot be read"),
         (["migrate", "--database", "sqlite:////no/such/folder/a.db"], 1, "unable to open database file"),
-        (["migrate", "--database", "postgresql://u:secret@127.0.0.1:9/x"], 1, "the database refused"),
+        (["migrate", "--database", "postgresql://u:secret@127.0.0.1:9/x"], 1, "the database postgresql://u:***@127.0.0.1:9/x refused"),
         (["migrate", "--app", "shop"], 2, "--app 'shop': it must be written module:name"),
         (["migrate", "--app", "nowhere:make"], 1, "No module named 'nowhere'"),
         (["migrate", "--app", "shop:mak"], 1, "module 'shop' has no attribute 'mak'"),

@@ -99,7 +99,7 @@ async def test_by_a_type(database_url: str, tmp_path: Path) -> None:
         (["--to", "x@a.test"], 2, "on which --channel?"),
         (["--recipient", "bob", "--locale", "de"], 2, "--locale is for --to"),
         (["--recipient", "nobody"], 1, "there is no recipient 'nobody'"),
-        (["--recipient", "bob", "--data", "{}"], 1, "say of which type"),
+        (["--recipient", "bob", "--data", "{}"], 2, "say of which --type"),
         (["--to", "x", "--channel", "emial"], 1, "did you mean 'email'?"),
         (["--to", "x", "--channel", "inbox"], 1, "nothing is sent to the inbox"),
         (["--type", "cl.merged", "--recipient", "bob"], 2, "which event types?"),

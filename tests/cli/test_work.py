@@ -129,4 +129,4 @@ def test_settings_say_how_it_logs(empty_database_url: str, shop: Path) -> None:
     first = clarion("work", cwd=shop, env=env).err.splitlines()[0]
     assert json.loads(first)["message"].startswith("working on ")
     first = clarion("work", "--log", "text", cwd=shop, env=env).err.splitlines()[0]
-    assert "INFO    clarion: working on " in first
+    assert "INFO    clarion [-]: working on " in first

@@ -396,6 +396,6 @@ def test_a_port_that_cannot_be_had_is_an_error_in_words(tmp_path: Path, database
         env={"SHOP_DATABASE": database_url},
     )
     _, err = worker.communicate(timeout=PATIENCE)
-    assert worker.returncode == 1
+    assert worker.returncode == 2
     assert "clarion: metrics: say host:port, such as 127.0.0.1:9464, not 'nonsense'" in err
     assert "Traceback" not in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Any, NoReturn
@@ -14,6 +15,8 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 
+# What only writing says: the device is full or broken, the file or the quota too small.
+_FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 _asked: list[str] = []  # the databases of this process, as they are shown
 
 
@@ -38,7 +41,7 @@ def run(app: typer.Typer) -> NoReturn:
     except ClarionError as error:
         fail(str(error))
     except OSError as error:
-        if _writes():
+        if error.errno not in _FULL:
             raise
         _write_no_more()
         fail(f"the answer cannot be written: {error.strerror}")
@@ -47,15 +50,6 @@ def run(app: typer.Typer) -> NoReturn:
             raise
         fail(said)
     sys.exit(0)
-
-
-def _writes() -> bool:
-    """Whether standard output takes what was to be printed."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return False
-    return True
 
 
 def _write_no_more() -> None:

@@ -157,9 +157,9 @@ async def stop(item: UUID, me: Me, service: Parts) -> None:
     """Make the one change that `why` names."""
 
     def change() -> None:
-        named = _own(service, me, item).stop
-        if named is None:
-            raise InvalidInput(_own(service, me, item).stop_sentence)
+        own = _own(service, me, item)
+        if (named := own.stop) is None:
+            raise InvalidInput(own.stop_sentence)
         make = getattr(service.clarion.recipients, named.kind)
         make(me.own, *named.arguments, **named.options, by=me.name, tenant=me.tenant)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from fastapi import APIRouter
-from pydantic import AwareDatetime, Field, StrictBool, StrictStr
+from pydantic import Field, StrictStr
 
 from clarion import quiet_hours as hours
 from clarion.configuration import Configuration
@@ -63,8 +63,6 @@ class Choices(bodies.Choices):
     """As for `/v1/me/configuration`, but for quiet hours, which stand as in the answer; and the locale."""
 
     locale: StrictStr | None = Field(None, examples=["fr"])
-    enabled: StrictBool = True
-    silent_until: AwareDatetime | None = None
 
 
 @router.get("")

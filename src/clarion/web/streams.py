@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,39 +42,45 @@ Who = tuple[str, str]  # tenant, recipient
 class Stream:
     """One reader. `since`: what has a higher number is put here, what has not was told before it came."""
 
-    __slots__ = ("_waiting", "_woken", "ended", "since", "who")
+    __slots__ = ("_waiting", "_waker", "ended", "since", "who")
 
     def __init__(self, who: Who) -> None:
         self.who = who
         self.ended = False
         self.since = 0
-        self._waiting: deque[tuple[int, bytes]] = deque()
-        self._woken = asyncio.Event()
+        self._waiting: list[tuple[int, bytes]] = []
+        self._waker: asyncio.Future[None] | None = None
 
     def put(self, n: int, event: bytes) -> None:
         if len(self._waiting) >= WAITING:
             self.end()  # it comes back with the last number that it has read
         if not self.ended:
             self._waiting.append((n, event))
-            self._woken.set()
+            self._wake()
 
     def take(self, above: int) -> bytes:
         """All that waits, but for what is not above this number."""
         taken = b"".join(event for n, event in self._waiting if n > above)
         self._waiting.clear()
-        self._woken.clear()
         return taken
 
     def end(self) -> None:
         self.ended = True
         self._waiting.clear()
-        self._woken.set()
+        self._wake()
 
     async def woken(self, within: float) -> None:
         """Until something has come, or it has ended; so many seconds at most."""
+        if self._waiting or self.ended:
+            return
+        self._waker = asyncio.get_running_loop().create_future()
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
-                await self._woken.wait()
+                await self._waker
+
+    def _wake(self) -> None:
+        if self._waker is not None and not self._waker.done():
+            self._waker.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)

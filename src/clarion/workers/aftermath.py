@@ -87,7 +87,9 @@ def _count(channel: str, settled: Settled) -> None:
     ends = Counter([o.result for o in outcomes if o.wait is None])
     telemetry.ended({(channel, result.value): number for result, number in ends.items()})
     attempts = Counter([(o.result, o.code) for o in outcomes if o.result in _ATTEMPTS])
-    telemetry.attempted({(channel, result.value, code): number for (result, code), number in attempts.items()})
+    telemetry.attempted(
+        {(channel, result.value, code): number for (result, code), number in attempts.items()}
+    )
     if settled.lost:
         telemetry.leases_lost(channel, len(settled.lost))
     telemetry.sent_after(

@@ -373,16 +373,24 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         "clarion_notifications",
         ["tenant", "recipient", "place"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"),
+        postgresql_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"
+        ),
+        sqlite_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"
+        ),
     )
     op.create_index(
         "ix_clarion_notifications_inbox",
         "clarion_notifications",
         ["tenant", "recipient", "place"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL"),
+        postgresql_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL"
+        ),
+        sqlite_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL"
+        ),
     )
     op.create_index(
         "ix_clarion_notifications_returning",
@@ -397,32 +405,48 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         "clarion_notifications",
         ["tenant", "recipient", "place"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND saved_at IS NOT NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND saved_at IS NOT NULL"),
+        postgresql_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND saved_at IS NOT NULL"
+        ),
+        sqlite_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND saved_at IS NOT NULL"
+        ),
     )
     op.create_index(
         "ix_clarion_notifications_snoozed",
         "clarion_notifications",
         ["tenant", "recipient", "place"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND snoozed_until IS NOT NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND snoozed_until IS NOT NULL"),
+        postgresql_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND snoozed_until IS NOT NULL"
+        ),
+        sqlite_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND snoozed_until IS NOT NULL"
+        ),
     )
     op.create_index(
         "ix_clarion_notifications_thread",
         "clarion_notifications",
         ["tenant", "recipient", "thread", "place"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND thread IS NOT NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND thread IS NOT NULL"),
+        postgresql_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND thread IS NOT NULL"
+        ),
+        sqlite_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND thread IS NOT NULL"
+        ),
     )
     op.create_index(
         "ix_clarion_notifications_unread",
         "clarion_notifications",
         ["tenant", "recipient", "place", "seen_at"],
         unique=False,
-        postgresql_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND read_at IS NULL"),
-        sqlite_where=sa.text("visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND read_at IS NULL"),
+        postgresql_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND read_at IS NULL"
+        ),
+        sqlite_where=sa.text(
+            "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NULL AND snoozed_until IS NULL AND read_at IS NULL"
+        ),
     )
     op.create_table(
         "clarion_outcomes",
