@@ -9,8 +9,8 @@ from datetime import timedelta
 from urllib.parse import urlsplit
 
 from clarion.errors import ConfigError
+from clarion.secret import check_length
 
-SECRET_LEAST = 32  # bytes: what HMAC-SHA256 makes full use of
 JWKS_ALGORITHMS = ("RS256", "ES256")
 
 
@@ -32,7 +32,7 @@ class TokenSettings:
         if (self.secret is None) == (self.jwks is None):
             raise ConfigError("recipients' tokens are checked by a secret or by jwks: give one of the two")
         if self.secret is not None:
-            check_secret("the secret for recipients' tokens", self.secret)
+            check_length("the secret for recipients' tokens", self.secret)
         if not self.audience:
             raise ConfigError("the audience of recipients' tokens is empty; name this service, as 'clarion'")
         if self.lifetime <= timedelta():
@@ -71,7 +71,7 @@ class Settings:
         for origin in self.cors_origins:
             _check_origin(origin)
         if self.session_secret is not None:
-            check_secret("session_secret", self.session_secret)
+            check_length("session_secret", self.session_secret)
         for name in ("body_limit", "events_limit", "rate", "burst", "recipient_rate", "recipient_burst"):
             value = getattr(self, name)
             if not math.isfinite(value) or value <= 0:
@@ -81,14 +81,6 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(tokens={self.tokens!r}, cors_origins={list(self.cors_origins)!r}, …)"
-
-
-def check_secret(what: str, secret: str) -> None:
-    if (length := len(secret.encode())) < SECRET_LEAST:
-        raise ConfigError(
-            f"{what} has {length} bytes, at least {SECRET_LEAST} are needed; make one with "
-            "`python -c 'import secrets; print(secrets.token_urlsafe(32))'`"
-        )
 
 
 def _check_origin(origin: str) -> None:

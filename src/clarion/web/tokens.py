@@ -14,10 +14,11 @@ import jwt
 from clarion import clock
 from clarion.errors import InvalidInput
 from clarion.event import DEFAULT_TENANT, required_text
+from clarion.secret import check_length
 from clarion.web.caller import Caller
 from clarion.web.jwks import KeySet
 from clarion.web.problem import Problem
-from clarion.web.settings import TokenSettings, check_secret
+from clarion.web.settings import TokenSettings
 from clarion.web.transactions import Transactions
 
 LONGEST = 4096  # characters
@@ -36,7 +37,7 @@ def sign(
 
     `secret`: the one that the service was given. Raises `InvalidInput`, `ConfigError`.
     """
-    check_secret("the secret for recipients' tokens", secret)
+    check_length("the secret for recipients' tokens", secret)
     if lasts <= timedelta():
         raise InvalidInput(f"a token that lasts {lasts} opens nothing; say at least a minute")
     now = clock.now()
