@@ -10,6 +10,7 @@ from clarion import Clarion, ConfigError, Cooldown, Escalation, Policy, Throttle
 from clarion.event import FURTHEST
 from clarion.event_type import EventType
 from clarion.retention import DEFAULT, LEAST, check, longest, said
+from tests.conftest import copy_sqlite
 
 DAY = timedelta(days=1)
 
@@ -47,8 +48,9 @@ def test_it_is_above_the_furthest_schedule() -> None:
 
 
 @pytest.fixture
-def app(migrated_sqlite: Path) -> Iterator[Clarion]:
-    made = Clarion(f"sqlite:///{migrated_sqlite}", retention=26 * DAY)
+def app(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Clarion]:
+    copy_sqlite(migrated_sqlite, tmp_path / "own.db")
+    made = Clarion(f"sqlite:///{tmp_path / 'own.db'}", retention=26 * DAY)
     yield made
     made.close()
 

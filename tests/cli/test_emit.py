@@ -10,6 +10,7 @@ from clarion.event import Event
 from clarion.severity import Severity
 from clarion.store import records
 from clarion.store.database import Database
+from tests.conftest import copy_sqlite
 from tests.support.command import Ended, clarion
 
 
@@ -76,7 +77,8 @@ def test_a_used_key_is_the_same_event_or_a_conflict(database_url: str, shop: Pat
 def test_a_refusal_is_one_line(
     arguments: list[str], code: int, message: str, shop: Path, tmp_path: Path, migrated_sqlite: Path
 ) -> None:
-    ended = emit(shop, f"sqlite:///{migrated_sqlite}", *arguments)
+    copy_sqlite(migrated_sqlite, tmp_path / "own.db")
+    ended = emit(shop, f"sqlite:///{tmp_path / 'own.db'}", *arguments)
     assert (ended.code, ended.out) == (code, "")
     assert message in ended.err
     assert ended.err.count("\n") == 1

@@ -23,6 +23,7 @@ from tests.store.make import CHANNEL, person, told
 from tests.store.test_inbox import fill, items, mark
 from tests.store.test_marking import kinds, told_so_far
 from tests.store.test_withdrawals import apply_all, take_back
+from tests.support.working import await_true
 
 ALL = Chosen()
 on_postgresql = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
@@ -200,7 +201,7 @@ def test_a_sequencer_that_dies_leaves_no_gap(db: Database) -> None:
     conn.invalidate()  # its connection is cut: nothing of it was committed
     transaction.close()
     conn.close()
-    told_so_far(db)
+    await_true(lambda: db.run(changes.number) == len(ids))  # once the server has seen that it is gone
     assert [(row.n, row.row_id) for row in read(db).rows] == list(enumerate(ids, 1))
 
 

@@ -190,7 +190,7 @@ def test_what_was_not_drained(testing: Testing) -> None:
 
 
 def test_what_was_not_emitted(testing: Testing) -> None:
-    where = f"On {testing.url.replace('sqlite', 'sqlite+pysqlite')} no event of late was emitted"
+    where = f"On {testing.url} no event of late was emitted"
     assert f"{where}, or it is not committed." in why_not(testing, "bob", "late")
     emit(testing, "shipped", to=["bob"])
     testing.drain()

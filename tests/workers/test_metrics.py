@@ -397,5 +397,7 @@ def test_a_port_that_cannot_be_had_is_an_error_in_words(tmp_path: Path, database
     )
     _, err = worker.communicate(timeout=PATIENCE)
     assert worker.returncode == 2
-    assert "clarion: metrics: say host:port, such as 127.0.0.1:9464, not 'nonsense'" in err
+    assert (
+        "clarion: --metrics 'nonsense': metrics: say host:port, such as 127.0.0.1:9464, not 'nonsense'" in err
+    )
     assert "Traceback" not in err
