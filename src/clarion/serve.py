@@ -49,9 +49,11 @@ def serve(
 ) -> None:
     """Serve the HTTP API, and decide and send beside that, until SIGTERM or Ctrl-C.
 
-    Make a key first: `clarion keys create`. Everything else of [serve] is in clarion.toml or the environment. Told to
-    stop, it takes no more requests, answers those in hand, and ends what the worker has begun or gives it back, for at
-    most ten seconds.
+    Make a key first: `clarion keys create`. Its other settings, the table serve of clarion.toml, are said there or in the
+    environment. Told to stop, it takes no more requests, answers those in hand, and ends what the worker has begun or
+    gives it back, for at most ten seconds.
+
+    Exit codes: 0 told to stop, 1 it cannot begin (no tables, a port that is taken), 2 wrong usage.
     """
     flags = {
         "serve.host": host,
