@@ -58,7 +58,10 @@ def set_(
     min_severity: Annotated[
         str | None, typer.Option(metavar="NAME", help="From there on: info, warning, action, urgent.")
     ] = None,
-    mode: Annotated[str | None, typer.Option(metavar="NAME", help="now or digest.")] = None,
+    mode: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="now, or digest: kept, and like now until there are digests."),
+    ] = None,
     unsay: Annotated[
         list[Part], typer.Option("--unsay", help="Make this unsaid again; may be repeated.")
     ] = [],  # noqa: B006 - Typer copies it
