@@ -1,6 +1,7 @@
 // The recipient's HTTP API: a fresh token after a 401, a deadline, and problems that say what was wrong.
 
 const DEADLINE = 15_000;
+const LONGEST = 300_000; // that a server may ask for
 
 /** What the server, or the way to it, had to say. `status` 0: it was not reached. `wait`: milliseconds it asked for. */
 export class Problem extends Error {
@@ -57,22 +58,25 @@ export class Api {
       return this.open(method, path, { body, signal, accept }, false);
     }
     const said = await answer.json().catch(() => ({}));
-    const wait = (Number(answer.headers.get('Retry-After')) || 0) * 1000;
-    throw new Problem(said.detail ?? said.title ?? `${path.split('?')[0]} answered ${answer.status}`, answer.status, wait);
+    throw new Problem(said.detail ?? said.title ?? `${path.split('?')[0]} answered ${answer.status}`, answer.status, asked(answer.headers.get('Retry-After')));
   }
 }
 
+/** The milliseconds of a `Retry-After`: seconds, or a date (RFC 9110, 10.2.3). */
+const asked = (after) => Math.min(Number(after) * 1000 || Date.parse(after) - Date.now() || 0, LONGEST);
+
 /** How long to wait before the next try. Nobody looks at a hidden page: it may wait longer. */
-export function backoff(tries, error) {
-  const most = document.hidden ? 60_000 : 3_500;
-  return Math.max(error?.wait ?? 0, Math.min(most, 150 * 2 ** tries) * (0.6 + Math.random() * 0.4));
-}
+const backoff = (tries, error) =>
+  Math.max(error?.wait ?? 0, Math.min(document.hidden ? 60_000 : 3_500, 150 * 2 ** tries) * (0.6 + Math.random() * 0.4));
 
 /** Hears `now` when somebody does not want to wait for the next try. */
 export const wake = new EventTarget();
 
-/** Waits; ends at once when the network comes back, when the page is looked at again, or when `signal` says so. */
-export function pause(milliseconds, signal) {
+/**
+ * Waits before the next try. Ends at once when `signal` says so, or somebody who does not want to wait; and, unless the
+ * server asked for it, when the network comes back or the page is looked at again.
+ */
+export function pause(tries, error, signal) {
   return new Promise((done) => {
     const end = new AbortController();
     const over = () => {
@@ -80,10 +84,12 @@ export function pause(milliseconds, signal) {
       end.abort();
       done();
     };
-    const timer = setTimeout(over, milliseconds);
-    wake.addEventListener('now', over, { signal: end.signal });
-    addEventListener('online', over, { signal: end.signal });
-    document.addEventListener('visibilitychange', () => document.hidden || over(), { signal: end.signal });
-    signal?.addEventListener('abort', over, { signal: end.signal });
+    const timer = setTimeout(over, backoff(tries, error));
+    const listen = (target, name, heard = over) => target.addEventListener(name, heard, { signal: end.signal });
+    listen(wake, 'now');
+    listen(signal, 'abort');
+    if (error?.wait > 0) return;
+    listen(window, 'online');
+    listen(document, 'visibilitychange', () => document.hidden || over());
   });
 }

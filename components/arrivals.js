@@ -1,8 +1,10 @@
 // What is new: said to those who listen, and shown for a moment in a corner, where it waits while somebody reads it.
-import { h, icon, sheet } from './kit.js';
 import css from './arrivals.css';
-import { safe } from './row.js';
+import words from './english/arrivals.js';
+import { h, icon, look } from './kit.js';
+import { safe } from './safe.js';
 
+export { css, words };
 export { use } from './kit.js';
 
 const TOGETHER = 700; // milliseconds in which arrivals are said in one sentence
@@ -10,7 +12,6 @@ const APART = 4000; // between two sentences
 const TIME = 6000;
 const MOST = 3;
 const CLOSE = 'M6 6l12 12M18 6L6 18';
-let look;
 
 export class Arrivals {
   #bell;
@@ -22,7 +23,7 @@ export class Arrivals {
 
   constructor(bell) {
     this.#bell = bell;
-    bell.shadowRoot.adoptedStyleSheets.push((look ??= sheet(css)));
+    bell.wear(look);
     this.stack = h('div', { class: 'stack' });
     this.rest = h('button', { type: 'button', class: 'rest', hidden: true, onclick: () => bell.show() });
     this.element = h('div', { class: 'toasts', part: 'toasts', role: 'region', popover: 'manual', onpointerenter: () => this.#hold(), onpointerleave: () => this.#go(), onfocusin: () => this.#hold(), onfocusout: () => this.#go() }, this.stack, this.rest);

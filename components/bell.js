@@ -2,16 +2,16 @@
 import { ClarionElement, h, icon } from './element.js';
 import css from './bell.css';
 import { sheet } from './look.js';
+import { part } from './parts.js';
 
 const BELL = 'M6 9a6 6 0 0 1 12 0c0 5 2 6.5 2 7.5H4C4 15.5 6 14 6 9M10 20a2.2 2.2 0 0 0 4 0';
-
+const ARRIVALS = () => import('./arrivals.js');
 const look = sheet(css);
 
 export class ClarionBell extends ClarionElement {
   static observedAttributes = [...super.observedAttributes, 'toasts', 'viewing', 'keys', 'time-zone'];
   #count;
   #arrivals;
-  #begun;
   #news = [];
 
   constructor() {
@@ -68,14 +68,10 @@ export class ClarionBell extends ClarionElement {
   took(change, isNew) {
     if (!isNew || !this.session.speaks(this)) return;
     this.#news.push(change);
-    this.#begun ??= import('./arrivals.js').then(({ Arrivals, use }) => {
-      use({ h, icon, sheet });
-      this.#arrivals = new Arrivals(this);
-    });
-    this.#begun.then(
-      () => this.#news.splice(0).forEach((each) => this.life && this.#arrivals.take(each)),
-      () => (this.#begun = null),
-    );
+    part(ARRIVALS).then(({ Arrivals }) => {
+      this.#arrivals ??= new Arrivals(this);
+      for (const each of this.#news.splice(0)) if (this.life) this.#arrivals.take(each);
+    }, () => (this.#news = [])); // the badge has counted it
   }
 
   #hand(name, inbox = this.panel.firstChild) {

@@ -15,7 +15,7 @@ from pathlib import Path
 ESBUILD = "esbuild@0.28.2"
 SOURCES = Path(__file__).parent
 STATIC = SOURCES.parent / "src" / "clarion" / "web" / "static"
-ENTRIES = ("clarion", "inbox", "preferences", "arrivals")
+ENTRIES = ("clarion", "inbox", "preferences", "arrivals", "deeds", "finding", "opt-in")
 AS_IT_IS = ("clarion.d.ts", "custom-elements.json")
 
 
@@ -32,13 +32,15 @@ def build(target: Path = STATIC) -> None:
     locales = sorted(f"locale/{path.stem}" for path in (SOURCES / "locale").glob("*.js"))
     with tempfile.TemporaryDirectory() as made:
         place = Path(made)
+        esbuild = _found()
         for path in SOURCES.rglob("*.js"):
             (place / path.relative_to(SOURCES)).parent.mkdir(exist_ok=True)
             shutil.copy(path, place / path.relative_to(SOURCES))
-        _esbuild(place, *map(str, SOURCES.glob("*.css")), "--minify", f"--outdir={place}")
+        _run(place, esbuild, *map(str, SOURCES.glob("*.css")), "--minify", f"--outdir={place}")
         for name in (*ENTRIES, *locales):
-            _esbuild(
+            _run(
                 place,
+                esbuild,
                 f"{name}.js",
                 f"--outfile={target / f'{name}.js'}",
                 "--bundle",
@@ -54,9 +56,14 @@ def build(target: Path = STATIC) -> None:
         shutil.copy(SOURCES / name, target / name)
 
 
-def _esbuild(place: Path, *arguments: str) -> None:
-    command = ["npx", "--yes", ESBUILD, *arguments, "--log-level=warning"]
-    subprocess.run(command, cwd=place, check=True)  # noqa: S603  # our own arguments
+def _found() -> str:
+    """The pinned esbuild, which npm fetches the first time."""
+    command = ["npx", "--yes", "--package", ESBUILD, "which", "esbuild"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
+
+
+def _run(place: Path, *command: str) -> None:
+    subprocess.run([*command, "--log-level=warning"], cwd=place, check=True)  # noqa: S603  # our own arguments
 
 
 if __name__ == "__main__":

@@ -16,10 +16,6 @@ const PATCHES = {
   delete: () => ({ deleted: true }),
   undelete: () => ({ deleted: false }),
 };
-export const UNDOES = {
-  read: 'unread', unread: 'read', done: 'undone', undone: 'done', save: 'unsave', unsave: 'save',
-  snooze: 'unsnooze', delete: 'undelete',
-};
 
 /** Where an item counts and is listed. Saved and done as on GitHub: what is saved stays where it is, too. */
 export function places(item) {

@@ -1,29 +1,24 @@
 // <clarion-bell>, <clarion-inbox>, <clarion-preferences>: notifications for any page. See docs/components.md.
 // The bell is all that is loaded at once; the rest comes when it is needed.
 import { ClarionBell } from './bell.js';
-import { ClarionElement, h, icon } from './element.js';
-import { sheet } from './look.js';
+import { ClarionElement } from './element.js';
+import { part } from './parts.js';
 
-const KIT = { h, icon, sheet };
+const INBOX = () => import('./inbox.js');
+const PREFERENCES = () => import('./preferences.js');
 
 /** An element whose inside is a module of its own: it is there at once, and filled when that has come. */
 class Later extends ClarionElement {
-  static local = true;
-
-  connected() {
-    this.constructor.begun ??= this.constructor.load();
-    this.constructor.begun.then(
-      ({ View, use }) => {
-        if (!this.life) return;
-        use(KIT);
-        this.view ??= new View(this);
-        this.view.connected(this.life);
-      },
-      (error) => {
-        this.constructor.begun = null;
-        this.tell('error', { error });
-      },
-    );
+  async connected() {
+    const { life, session } = this;
+    const loaded = this.view ?? await session.insist(() => part(this.constructor.inside), (error) => {
+      this.tell('error', { error });
+      this.mark('error', true);
+      return !life.aborted;
+    });
+    if (!loaded || life.aborted) return;
+    this.view ??= new loaded.View(this);
+    this.view.connected();
   }
 
   disconnected() {
@@ -39,12 +34,12 @@ for (const name of ['joined', 'loaded', 'forgotten', 'took', 'spoken', 'changed'
 
 class ClarionInbox extends Later {
   static observedAttributes = [...super.observedAttributes, 'view', 'thread', 'subject', 'keys', 'time-zone'];
-  static load = () => import('./inbox.js');
+  static inside = INBOX;
 }
 
 class ClarionPreferences extends Later {
   static observedAttributes = [...super.observedAttributes, 'time-zone'];
-  static load = () => import('./preferences.js');
+  static inside = PREFERENCES;
 }
 
 for (const [name, element] of Object.entries({

@@ -56,9 +56,9 @@ export class ClarionElement extends HTMLElement {
     shadow.append(this.root, this.voice);
   }
 
-  /** Adds style sheets to those that every element has. */
-  wear(...sheets) {
-    this.shadowRoot.adoptedStyleSheets = [base, ...sheets];
+  /** Adds a style sheet to those that it has. */
+  wear(look) {
+    this.shadowRoot.adoptedStyleSheets.push(look);
   }
 
   /** Ends when the element leaves the page: pass it to every listener on something that is not its own. */
@@ -125,7 +125,7 @@ export class ClarionElement extends HTMLElement {
     this.root.dir = this.voice.dir = dir === 'auto' ? 'ltr' : dir;
     if (this.wanted === lang) return;
     this.wanted = lang;
-    const words = await wordsFor(lang, this.constructor.local);
+    const words = await wordsFor(lang);
     if (this.wanted !== lang) return;
     this.words = words;
     this.root.lang = this.voice.lang = words.lang;

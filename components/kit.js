@@ -1,9 +1,9 @@
-// What the parts that are loaded later use of the part that is there already: given to them, so that it exists once
-// whatever address the page loaded it from (`clarion.js?v=3`).
+// What a part that is loaded later uses of the part that is there already: see parts.js. `look` is its own style sheet.
 export let h;
 export let icon;
-export let sheet;
+export let part;
+export let look;
 
 export function use(kit) {
-  ({ h, icon, sheet } = kit);
+  ({ h, icon, part, look } = kit);
 }

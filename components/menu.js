@@ -1,15 +1,6 @@
 // A menu at a button: a popover with one Tab stop, which gives the focus back.
 import { h } from './kit.js';
-
-/** Puts a popover below its button, or above where there is no room. */
-export function place(popover, button) {
-  const at = button.getBoundingClientRect();
-  const { offsetWidth: width, offsetHeight: height } = popover;
-  const top = at.bottom + height + 8 > innerHeight ? Math.max(8, at.top - height - 4) : at.bottom + 4;
-  const left = getComputedStyle(button).direction === 'rtl' ? at.left : at.right - width;
-  popover.style.setProperty('top', `${top}px`);
-  popover.style.setProperty('left', `${Math.max(8, Math.min(left, innerWidth - width - 8))}px`);
-}
+import { place } from './place.js';
 
 /** Opens it. Entries: `{ text, detail, run }`, then other elements; without entries it is a dialog. `back()` takes the focus. */
 export function openMenu(root, button, label, entries, others = [], back = () => button.focus()) {
@@ -20,7 +11,7 @@ export function openMenu(root, button, label, entries, others = [], back = () =>
       back();
       entry.run();
     },
-  }, h('span', null, entry.text), entry.detail && h('span', { class: 'faint' }, entry.detail)));
+  }, h('span', null, entry.text), entry.detail && h('span', { class: 'weak' }, entry.detail)));
   const named = { 'aria-label': label };
   const menu = h('div', { class: 'menu', part: 'menu', popover: 'auto', onkeydown, ontoggle, ...(items.length ? {} : { role: 'dialog', ...named }) },
     items.length > 0 && h('div', { role: 'menu', ...named }, items), others);

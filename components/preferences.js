@@ -1,9 +1,12 @@
 // The inside of <clarion-preferences>: real inputs in a real form. Each change is saved when it is made; one that the
 // server refuses goes back alone, and says why.
-import { h, sheet } from './kit.js';
-import css from './preferences.css';
-import { date } from './times.js';
+import controls from './controls.css';
+import { h, look } from './kit.js';
+import own from './preferences.css';
+import words from './english/preferences.js';
 
+export const css = controls + own;
+export { words };
 export { use } from './kit.js';
 
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];
@@ -11,7 +14,6 @@ const MONDAY = Date.UTC(2024, 0, 1); // a Monday
 const SEVERITIES = ['info', 'warning', 'action', 'urgent'];
 const LEVELS = ['all', 'participating', 'mentions', 'none'];
 const HOUR = 3_600_000;
-let look;
 
 export class View {
   #host;
@@ -21,7 +23,7 @@ export class View {
 
   constructor(host) {
     this.#host = host;
-    host.wear((look ??= sheet(css)));
+    host.wear(look);
     this.note = h('p', { class: 'note', hidden: true });
     this.banner = h('div', { class: 'banner', part: 'banner', hidden: true });
     this.body = h('div', { class: 'body' });
@@ -128,7 +130,7 @@ export class View {
 
   #time(instant) {
     const zone = this.#host.getAttribute('time-zone') ?? this.#me.time_zone ?? undefined;
-    return date(this.#host.words, instant, { weekday: 'long', hour: 'numeric', minute: 'numeric', timeZone: zone });
+    return this.#host.words.date(instant, { weekday: 'long', hour: 'numeric', minute: 'numeric', timeZone: zone });
   }
 
   /** An input that shows `read()`, and sends `patch(value)` when it is changed. */
@@ -179,7 +181,7 @@ export class View {
       const named = (key) => `${this.t(key)}: ${category}, ${this.#channel(channel)}`;
       return h('td', null, free.length > 0 && h('div', { class: 'how' },
         this.#select(named('severity'), [['', this.t('anySeverity')], ...SEVERITIES.slice(1).map((name) => [name, this.t('atLeast', { severity: this.t(name) })])], () => said().min_severity ?? '', choose('min_severity')),
-        channel !== 'inbox' && this.#select(named('mode'), [['', this.t('modeDefault')], ['now', this.t('now')], ['digest', this.t('digest')]], () => said().mode ?? '', choose('mode'))));
+        channel !== 'inbox' && this.#me.modes.includes('digest') && this.#select(named('mode'), [['', this.t('modeDefault')], ['now', this.t('now')], ['digest', this.t('digest')]], () => said().mode ?? '', choose('mode'))));
     };
     const box = (type, channel) => {
       const found = cell(type, channel);
@@ -208,7 +210,7 @@ export class View {
     const others = (day) => (this.#me.quiet_hours?.[day] ?? []).slice(1);
     const set = (day, span) => ({ quiet_hours: { ...this.#me.quiet_hours, [day]: span ? [span, ...others(day)] : [] } });
     const rows = DAYS.map((day, index) => {
-      const name = date(this.#host.words, MONDAY + index * 24 * HOUR, { weekday: 'long', timeZone: 'UTC' });
+      const name = this.#host.words.date(MONDAY + index * 24 * HOUR, { weekday: 'long', timeZone: 'UTC' });
       const on = h('input', { type: 'checkbox', 'aria-label': `${this.t('quiet')}: ${name}` });
       const time = (at, key) => {
         const input = h('input', { type: 'time', required: true, 'aria-label': `${name}: ${this.t(key)}` });

@@ -1,55 +1,59 @@
-// One row of the inbox: built once, then only what changed is written.
+// One row of the inbox: copied from a pattern, then only what changed is written.
 import { h, icon } from './kit.js';
-import { ago, date, full, list } from './times.js';
+import { safe } from './safe.js';
+import { FULL, SOON, ago } from './times.js';
 
-export const ICONS = {
+const UNDONE = 'M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3';
+const ACTIONS = {
+  showThread: 'M9 6l6 6-6 6',
   done: 'M5 12.5l4.5 4.5L19 7.5',
-  undone: 'M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3',
   save: 'M7 4h10v16l-5-4-5 4z',
   snooze: 'M12 7v5l3 2M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18',
   more: 'M5 12h.01M12 12h.01M19 12h.01',
-  open: 'M9 6l6 6-6 6',
 };
+const MENUS = ['snooze', 'more'];
+let pattern;
 
-/** An address that may be followed, or none: never `javascript:`. */
-export function safe(url) {
-  try {
-    const found = new URL(url, document.baseURI);
-    return url && /^https?:$/.test(found.protocol) ? found.href : null;
-  } catch {
-    return null;
-  }
+/** What all rows are copies of; `data-do` names what a click does. */
+function build(words) {
+  const action = ([name, path]) => h('button', {
+    type: 'button', class: 'act', tabindex: -1, 'data-do': name, 'aria-haspopup': MENUS.includes(name) && 'menu',
+  }, icon(path));
+  const row = h('div', { role: 'row', part: 'row', class: 'row', tabindex: -1 },
+    h('div', { role: 'gridcell', class: 'main' },
+      h('div', { class: 'head' },
+        h('div', null, h('span', { class: 'unseen' }), h('a', { class: 'title', part: 'title', dir: 'auto', tabindex: -1, 'data-do': 'open' })),
+        h('time')),
+      h('div', { class: 'text', part: 'text', dir: 'auto' }),
+      h('div', { class: 'meta', part: 'meta' }, h('span'))),
+    h('div', { role: 'gridcell', class: 'acts', part: 'actions' }, Object.entries(ACTIONS).map(action)));
+  for (const button of row.lastChild.children) name(button, words, button.dataset.do);
+  return { words, row };
+}
+
+function name(button, words, key) {
+  const text = words.say(`act_${key}`);
+  if (button.title === text) return;
+  button.title = text;
+  button.setAttribute('aria-label', text);
 }
 
 export class Row {
-  #view;
   #shown = '';
   #words;
 
-  constructor(view) {
-    this.#view = view;
-    const act = (name, run) => h('button', { type: 'button', class: 'act', tabindex: -1, onclick: (event) => run(this, event) }, icon(ICONS[name]));
-    this.state = h('span', { class: 'unseen' });
-    this.title = h('a', { class: 'title', part: 'title', dir: 'auto', tabindex: -1, onclick: (event) => view.follow(event, this) });
-    this.text = h('div', { class: 'text', part: 'text', dir: 'auto' });
-    this.facts = h('span');
-    this.time = h('time');
-    this.why = h('div', { class: 'why', hidden: true });
-    this.actions = {
-      open: act('open', () => view.toggle(this)),
-      done: act('done', () => view.act(this.row.item.done_at ? 'undone' : 'done', this)),
-      save: act('save', () => view.act(this.row.item.saved_at ? 'unsave' : 'save', this)),
-      snooze: act('snooze', () => view.snooze(this)),
-      more: act('more', () => view.more(this)),
-    };
-    this.element = h('div', { role: 'row', part: 'row', class: 'row', tabindex: -1 },
-      h('div', { role: 'gridcell', class: 'main' },
-        h('div', { class: 'head' }, h('div', null, this.state, this.title), this.time),
-        this.text,
-        h('div', { class: 'meta', part: 'meta' }, this.facts),
-        this.why),
-      h('div', { role: 'gridcell', class: 'acts', part: 'actions' }, Object.values(this.actions)));
+  constructor(words) {
+    if (pattern?.words !== words) pattern = build(words);
+    this.#words = words;
+    this.element = pattern.row.cloneNode(true);
     this.element.row = this;
+    const [main, acts] = this.element.children;
+    const [head, text, meta] = main.children;
+    [this.state, this.title] = head.firstChild.children;
+    this.time = head.lastChild;
+    this.text = text;
+    this.facts = meta.firstChild;
+    this.actions = Object.fromEntries([...acts.children].map((button) => [button.dataset.do, button]));
   }
 
   /** Everything that can be reached in it with the arrows. */
@@ -63,10 +67,10 @@ export class Row {
     const shown = JSON.stringify([item, group, row.gone, row.child]);
     if (shown === this.#shown && words === this.#words) return;
     this.#shown = shown;
+    if (words !== this.#words) for (const key in this.actions) name(this.actions[key], words, key);
     this.#words = words;
     const unread = group ? group.unread > 0 && !item.read_at : !item.read_at;
-    const { classList } = this.element;
-    for (const [name, on] of Object.entries({ unread, gone: row.gone, child: row.child, [item.severity]: true })) classList.toggle(name, !!on);
+    this.element.className = ['row', item.severity, unread && 'unread', row.gone && 'gone', row.child && 'child'].filter(Boolean).join(' ');
     this.element.part.toggle('row-unread', unread);
     this.state.textContent = unread ? `${words.say('unread')}: ` : '';
     const url = safe(item.url);
@@ -76,42 +80,42 @@ export class Row {
     this.text.textContent = item.text;
     this.text.hidden = !item.text;
     this.#facts(item, group, words);
+    this.#act(item, group, words);
     this.time.dateTime = item.at;
-    this.time.title = full(words, item.at);
+    this.time.title = '';
     this.tick(words);
-    this.#labels(item, group, words);
   }
 
   tick(words) {
     this.time.textContent = ago(words, this.row.item.at);
   }
 
-  #facts(item, group, words) {
-    const chip = (name, text) => h('span', { class: `chip ${name}` }, text);
-    const facts = [];
-    if (item.severity !== 'info') facts.push(chip(item.severity, words.say(item.severity)));
-    if (group?.items > 1) facts.push(chip('', words.say('inThread', { n: group.items })));
-    if (item.resolved_at) facts.push(chip('good', words.say('resolved')));
-    if (item.saved_at) facts.push(chip('', words.say('saved')));
-    if (Date.parse(item.snoozed_until ?? 0) > Date.now()) facts.push(chip('', words.say('snoozedUntil', { time: date(words, item.snoozed_until, { weekday: 'short', hour: 'numeric', minute: 'numeric' }) })));
-    const actors = group?.actors?.length > 1 ? list(words, group.actors) : item.event.actor;
-    const plain = [actors, item.event.category, words.has(`reason_${item.reason}`) ? words.say(`reason_${item.reason}`) : item.reason].filter(Boolean);
-    for (const text of plain) facts.push(h('span', null, text));
-    this.facts.replaceChildren(...facts);
+  /** Somebody points at it: the time in full, which would cost too much for all rows at once. */
+  pointed(words) {
+    this.time.title ||= words.date(this.row.item.at, FULL);
   }
 
-  #labels(item, group, words) {
-    const { open, done, save, snooze, more } = this.actions;
-    const named = { done: item.done_at ? 'undone' : 'done', save: item.saved_at ? 'unsave' : 'save', snooze: 'snooze', more: 'more', open: 'showThread' };
-    for (const [name, key] of Object.entries(named)) {
-      const text = words.say(`act_${key}`);
-      this.actions[name].title = text;
-      this.actions[name].setAttribute('aria-label', text);
-    }
-    done.replaceChildren(icon(ICONS[named.done]));
+  #facts(item, group, words) {
+    const said = (key, values, kind = '') => h('span', { class: `chip ${kind}` }, words.say(key, values));
+    const reason = `reason_${item.reason}`;
+    const plain = [group?.names ?? item.event.actor, item.event.category, words.has(reason) ? words.say(reason) : item.reason];
+    this.facts.replaceChildren(...[
+      item.severity !== 'info' && said(item.severity, null, item.severity),
+      group?.items > 1 && said('inThread', { n: group.items }),
+      item.resolved_at && said('resolved', null, 'good'),
+      item.saved_at && said('saved'),
+      Date.parse(item.snoozed_until ?? 0) > Date.now() && said('snoozedUntil', { time: words.date(item.snoozed_until, SOON) }),
+      ...plain.map((text) => text && h('span', null, text)),
+    ].filter(Boolean));
+  }
+
+  #act(item, group, words) {
+    const { showThread, done, save } = this.actions;
+    name(done, words, item.done_at ? 'undone' : 'done');
+    done.firstChild.firstChild.setAttribute('d', item.done_at ? UNDONE : ACTIONS.done);
+    name(save, words, item.saved_at ? 'unsave' : 'save');
     save.setAttribute('aria-pressed', !!item.saved_at);
-    for (const button of [snooze, more]) button.setAttribute('aria-haspopup', 'menu');
-    open.hidden = !(group?.items > 1);
-    open.setAttribute('aria-expanded', !!group?.open);
+    showThread.hidden = !(group?.items > 1);
+    showThread.setAttribute('aria-expanded', !!group?.open);
   }
 }

@@ -2,7 +2,7 @@
 import { h } from './kit.js';
 import { Row } from './row.js';
 
-const LETTERS = { j: 'next', k: 'previous', e: 'done', s: 'save', h: 'snooze', I: 'read', U: 'unread', m: 'mute', w: 'why', o: 'toggle', z: 'undo' };
+const LETTERS = { j: 'next', k: 'previous', e: 'done', s: 'save', h: 'snooze', I: 'read', U: 'unread', m: 'mute', w: 'why', o: 'showThread', z: 'undo' };
 const KEYS = { ArrowDown: 'next', ArrowUp: 'previous', Home: 'first', End: 'last', Enter: 'open', ' ': 'open' };
 
 export class Rows {
@@ -17,7 +17,9 @@ export class Rows {
     this.#view = view;
     this.element = h('div', {
       role: 'grid', class: 'rows',
+      onclick: (event) => this.#click(event),
       onkeydown: (event) => this.#key(event),
+      onpointerover: ({ target }) => target.closest('.row')?.row.pointed(view.words),
       onfocusin: (event) => this.#settle(event.target.closest('.row')),
       onfocusout: () => queueMicrotask(() => this.focused || view.changed()),
     });
@@ -53,7 +55,7 @@ export class Rows {
     let at = this.element.firstChild;
     for (const row of rows) {
       let drawn = this.#rows.get(row.key);
-      if (!drawn) this.#rows.set(row.key, (drawn = new Row(this.#view)));
+      if (!drawn) this.#rows.set(row.key, (drawn = new Row(words)));
       drawn.write(row, words);
       if (drawn.element === at) at = at.nextSibling;
       else this.element.insertBefore(drawn.element, at);
@@ -87,6 +89,14 @@ export class Rows {
     if (this.#order.some(({ gone }) => gone)) queueMicrotask(() => this.#view.changed());
   }
 
+  #click(event) {
+    const target = event.target.closest('[data-do]');
+    const other = event.ctrlKey || event.metaKey || event.shiftKey;
+    if (!target || (target.href && other)) return; // the browser opens another tab
+    event.preventDefault();
+    this.#view.command(target.dataset.do, target.closest('.row').row);
+  }
+
   #key(event) {
     const row = this.focused;
     if (!row || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
@@ -100,7 +110,7 @@ export class Rows {
     if (name === 'in' || name === 'out') return this.#within(row, name === 'in' ? 1 : -1);
     if (name === 'back') return row.element.focus();
     const to = { next: 1, previous: -1, first: -Infinity, last: Infinity }[name];
-    if (!to) return this.#view.command(name, row, event);
+    if (!to) return this.#view.command(name, row);
     const index = this.#order.findIndex(({ key }) => key === row.row.key);
     const { key } = this.#order[Math.min(Math.max(index + to, 0), this.#order.length - 1)];
     this.focus(key);

@@ -1,6 +1,6 @@
 // What the page knows of one recipient's inbox: items as the server said them, counts, and the stream that keeps both
 // in step. Every element of the page with the same `src` and `token-url` shares one.
-import { Api, Problem, backoff, pause, wake } from './api.js';
+import { Api, Problem, pause, wake } from './api.js';
 import { read } from './stream.js';
 import { Tabs } from './tabs.js';
 import { Token, identity } from './token.js';
@@ -94,7 +94,7 @@ export class Session {
         return await work();
       } catch (error) {
         if (signal.aborted || !failed(error)) return;
-        await pause(backoff(tries, error), signal);
+        await pause(tries, error, signal);
       }
     }
   }
@@ -210,7 +210,7 @@ export class Session {
       }
       if (signal.aborted) return;
       this.#live(false);
-      await pause(backoff(tries, problem), signal);
+      await pause(tries, problem, signal);
     }
   }
 

@@ -23,7 +23,7 @@ export class Undo {
   offer(text, back, verb) {
     this.#show(text);
     this.#back = { back, verb };
-    this.button.textContent = this.#view.t('undo');
+    this.button.textContent = this.#view.host.t('undo');
     this.button.hidden = false;
   }
 
@@ -40,7 +40,7 @@ export class Undo {
     this.clear();
     if (focused) this.#view.rows.focus();
     try {
-      this.#view.announce(this.#view.t('undone'));
+      this.#view.host.announce(this.#view.host.t('undone'));
       await undone.back();
     } catch (error) {
       this.#view.failed(`failed_${undone.verb}`, error);
@@ -61,7 +61,7 @@ export class Undo {
     this.element.hidden = false;
     this.#left = TIME;
     this.#go();
-    this.#view.announce(text);
+    this.#view.host.announce(text);
   }
 
   #go() {

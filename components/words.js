@@ -1,60 +1,70 @@
-// What the elements say: a table for each language, with its plurals and its numbers.
+// What the elements say: English, which each part brings along, or a table for another language; with its plurals,
+// numbers and dates.
 
-const TABLES = { de: 1, fr: 1, ar: 1 };
-const BELL = {
+const TABLES = ['de', 'fr', 'ar'];
+const english = {
   bell: { one: 'Notifications, {n} new', other: 'Notifications, {n} new', zero: 'Notifications' },
   arrived: { one: 'New notification: {title}', other: '{n} new notifications' },
   many: '{n}+',
 };
 const cache = new Map();
 
+/** What a part that was loaded says. */
+export const learn = (words) => Object.assign(english, words);
+
 export class Words {
   #table;
-  #plural;
-  #number;
+  #made = {};
 
-  constructor(lang, table) {
+  constructor(lang, table = {}) {
     this.lang = lang;
     this.#table = table;
-    this.#plural = new Intl.PluralRules(lang);
-    this.#number = new Intl.NumberFormat(lang);
   }
 
   /** The sentence `key`. `{n}` chooses the plural; numbers are written as the language does. */
   say(key, values = {}) {
-    let said = this.#table[key] ?? key;
-    if (typeof said !== 'string') said = (values.n === 0 && said.zero) || (said[this.#plural.select(values.n)] ?? said.other);
+    let said = this.#table[key] ?? english[key] ?? key;
+    if (typeof said !== 'string') said = (values.n === 0 && said.zero) || (said[this.intl('PluralRules').select(values.n)] ?? said.other);
     return said.replace(/\{(\w+)\}/g, (_, name) =>
-      typeof values[name] === 'number' ? this.#number.format(values[name]) : (values[name] ?? ''));
+      typeof values[name] === 'number' ? this.number(values[name]) : (values[name] ?? ''));
   }
 
   has(key) {
-    return key in this.#table;
+    return key in english;
   }
 
   number(n) {
-    return this.#number.format(n);
+    return this.intl('NumberFormat').format(n);
+  }
+
+  /** A time as asked for: see `Intl.DateTimeFormat`. */
+  date(time, shape) {
+    return this.intl('DateTimeFormat', shape).format(new Date(time));
+  }
+
+  /** What the language needs of Intl, made once: it is dear. */
+  intl(kind, shape) {
+    return (this.#made[kind + JSON.stringify(shape)] ??= new Intl[kind](this.lang, shape));
   }
 }
 
-export const ENGLISH = new Words('en', BELL);
+export const ENGLISH = new Words('en');
 
-/** Words for a language tag, with everything the inbox says where `whole`; English where there is no table. */
-export function wordsFor(tag, whole) {
-  const name = String(tag).toLowerCase().split('-')[0];
-  const known = name in TABLES;
-  const key = `${known ? tag : 'en'} ${!!whole}`;
-  if (!cache.has(key)) cache.set(key, load(known ? name : 'en', known || /^en\b/i.test(tag) ? tag : 'en', whole || known));
-  return cache.get(key);
+/** Words for a language tag; English where there is no table. */
+export function wordsFor(tag) {
+  if (!cache.has(tag)) cache.set(tag, load(tag));
+  return cache.get(tag);
 }
 
-async function load(name, tag, whole) {
+async function load(tag) {
   try {
-    const read = async (language) => (await import(new URL(`./locale/${language}.js`, import.meta.url))).default;
-    const [table, english] = await Promise.all([whole ? read(name) : {}, whole && name !== 'en' ? read('en') : {}]);
-    return new Words(tag, { ...BELL, ...english, ...table });
+    const [lang] = Intl.getCanonicalLocales(tag);
+    const [name] = lang.split('-');
+    if (name === 'en') return new Words(lang);
+    if (!TABLES.includes(name)) return ENGLISH;
+    return new Words(lang, (await import(new URL(`./locale/${name}.js`, import.meta.url))).default);
   } catch {
-    cache.clear(); // a language that could not be loaded may be asked for again
+    cache.delete(tag); // a language that could not be loaded may be asked for again
     return ENGLISH;
   }
 }

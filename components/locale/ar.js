@@ -4,7 +4,7 @@ export default {
   view_inbox: 'الوارد', view_unread: 'غير مقروء', view_saved: 'محفوظ', view_done: 'منجز', view_snoozed: 'مؤجل',
   search: 'البحث في الإشعارات', filter: 'بحث وتصفية', help: 'اختصارات لوحة المفاتيح', group: 'تجميع حسب الموضوع',
   severity: 'الأهمية', category: 'الفئة', anySeverity: 'كل الدرجات', anyCategory: 'كل الفئات', atLeast: '{severity} فأعلى',
-  info: 'معلومة', warning: 'تحذير', action: 'يتطلب إجراء', urgent: 'عاجل',
+  warning: 'تحذير', action: 'يتطلب إجراء', urgent: 'عاجل',
   readAll: { zero: 'تعليم المعروض كمقروء', one: 'تعليم الإشعار المعروض كمقروء', two: 'تعليم الإشعارين المعروضين كمقروءين', few: 'تعليم {n} إشعارات معروضة كمقروءة', many: 'تعليم {n} إشعارًا معروضًا كمقروء', other: 'تعليم {n} إشعار معروض كمقروء' },
   fresh: { one: 'إشعار جديد', two: 'إشعاران جديدان', few: '{n} إشعارات جديدة', many: '{n} إشعارًا جديدًا', other: '{n} إشعار جديد' },
   older: 'عرض الأقدم', older_failed: 'تعذر تحميل الأقدم.', end: 'تُعرض هنا أحدث {n}. والبحث يجد الباقي.',
@@ -24,4 +24,6 @@ export default {
   prefs: 'تفضيلات الإشعارات', prefsFailed: 'تعذر تحميل التفضيلات. تُعاد المحاولة…', savedChange: 'حُفظ', failedChange: 'لم يُحفظ وأُعيد كما كان.', silence: 'إسكات كل شيء', silence_text: 'ما لا يُقال الآن لا يُقال لاحقًا. وتصل الإشعارات الإلزامية دائمًا.', hour: 'ساعة', day: 'يومًا', week: 'أسبوعًا', untilResumed: 'حتى أستأنف', silent: 'كل شيء صامت.', silentUntil: 'كل شيء صامت حتى {time}.', resume: 'استئناف',
   matrix: 'ما يصلني وأين', what: 'الإشعار', required: 'يفرضه هذا التطبيق: لا يمكن إيقافه', channel_inbox: 'الوارد', channel_email: 'البريد', channel_push: 'إشعار فوري', channel_sms: 'رسالة نصية', mode: 'متى', modeDefault: 'كما هو محدد', now: 'فورًا', digest: 'في ملخص', quiet: 'ساعات الهدوء', quiet_text: 'لا شيء سوى الوارد في هذه الساعات ({zone}).', from: 'من', until: 'إلى',
   topics: 'ما أتابعه', level: 'المستوى', level_all: 'كل شيء', level_participating: 'حيث أشارك', level_mentions: 'عند ذكري', level_none: 'لا شيء', mute: 'كتم',
+  unloaded: 'لم ينجح ذلك: تعذّر تحميل جزء من هذه الصفحة. حاول مرة أخرى.',
+  mailToo: 'هل تريد تلقّيها بالبريد أيضًا؟', mailYes: 'نعم، بالبريد', mailNo: 'لا، هنا فقط', mailOn: 'ستصلك بالبريد أيضًا. والتفضيلات تحدد أيّها.', mailOff: 'لن تصلك إلا هنا.', mailFailed: 'لم يُحفظ.',
 };

@@ -4,7 +4,7 @@ export default {
   view_inbox: 'Eingang', view_unread: 'Ungelesen', view_saved: 'Gemerkt', view_done: 'Erledigt', view_snoozed: 'Später',
   search: 'Benachrichtigungen durchsuchen', filter: 'Suchen und filtern', help: 'Tastenkürzel', group: 'Nach Thema gruppieren',
   severity: 'Dringlichkeit', category: 'Kategorie', anySeverity: 'Jede Dringlichkeit', anyCategory: 'Jede Kategorie', atLeast: 'Ab „{severity}“',
-  info: 'Hinweis', warning: 'Warnung', action: 'Zu tun', urgent: 'Dringend',
+  warning: 'Warnung', action: 'Zu tun', urgent: 'Dringend',
   readAll: { one: '{n} angezeigte als gelesen markieren', other: '{n} angezeigte als gelesen markieren' }, fresh: { one: '{n} neue', other: '{n} neue' },
   older: 'Ältere zeigen', older_failed: 'Ältere konnten nicht geladen werden.', end: 'Hier stehen die neuesten {n}. Den Rest findet die Suche.',
   loading: 'Wird geladen …', retry: 'Nochmals versuchen',
@@ -29,4 +29,6 @@ export default {
   matrix: 'Was mich erreicht, und wo', what: 'Benachrichtigung', required: 'Von dieser Anwendung vorgeschrieben: nicht abschaltbar', channel_inbox: 'Eingang', channel_email: 'E-Mail', channel_push: 'Push', channel_sms: 'SMS',
   mode: 'Wann', modeDefault: 'Wie festgelegt', now: 'Sofort', digest: 'Gesammelt', quiet: 'Ruhezeiten', quiet_text: 'In diesen Zeiten nur der Eingang ({zone}).', from: 'Von', until: 'Bis',
   topics: 'Was ich verfolge', level: 'Umfang', level_all: 'Alles', level_participating: 'Woran ich beteiligt bin', level_mentions: 'Wenn ich erwähnt werde', level_none: 'Nichts', mute: 'Stumm',
+  unloaded: 'Das ging nicht: ein Teil dieser Seite konnte nicht geladen werden. Versuchen Sie es noch einmal.',
+  mailToo: 'Möchten Sie das auch per E-Mail bekommen?', mailYes: 'Ja, per E-Mail', mailNo: 'Nein, nur hier', mailOn: 'Sie bekommen es auch per E-Mail. In den Einstellungen steht, was.', mailOff: 'Sie bekommen es nur hier.', mailFailed: 'Nicht gespeichert.',
 };

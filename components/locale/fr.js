@@ -4,7 +4,7 @@ export default {
   view_inbox: 'Réception', view_unread: 'Non lues', view_saved: 'Gardées', view_done: 'Traitées', view_snoozed: 'Plus tard',
   search: 'Chercher dans les notifications', filter: 'Chercher et filtrer', help: 'Raccourcis clavier', group: 'Grouper par fil',
   severity: 'Gravité', category: 'Catégorie', anySeverity: 'Toute gravité', anyCategory: 'Toute catégorie', atLeast: 'À partir de « {severity} »',
-  info: 'Info', warning: 'Avertissement', action: 'À faire', urgent: 'Urgent',
+  warning: 'Avertissement', action: 'À faire', urgent: 'Urgent',
   readAll: { one: 'Marquer {n} affichée comme lue', other: 'Marquer {n} affichées comme lues' }, fresh: { one: '{n} nouvelle', other: '{n} nouvelles' },
   older: 'Afficher les précédentes', older_failed: 'Les précédentes n’ont pas pu être chargées.', end: 'Les {n} plus récentes sont affichées. La recherche trouve le reste.',
   loading: 'Chargement…', retry: 'Réessayer',
@@ -29,4 +29,6 @@ export default {
   matrix: 'Ce qui m’arrive, et où', what: 'Notification', required: 'Exigée par cette application : ne peut être désactivée', channel_inbox: 'Réception', channel_email: 'E-mail', channel_push: 'Push', channel_sms: 'SMS',
   mode: 'Quand', modeDefault: 'Tel quel', now: 'Aussitôt', digest: 'En résumé', quiet: 'Heures calmes', quiet_text: 'Rien que la réception à ces heures ({zone}).', from: 'De', until: 'À',
   topics: 'Ce que je suis', level: 'Niveau', level_all: 'Tout', level_participating: 'Où je participe', level_mentions: 'Si on me mentionne', level_none: 'Rien', mute: 'Muet',
+  unloaded: 'Cela n’a pas marché : une partie de cette page n’a pu être chargée. Essayez encore.',
+  mailToo: 'Voulez-vous les recevoir aussi par e-mail ?', mailYes: 'Oui, par e-mail', mailNo: 'Non, seulement ici', mailOn: 'Elles viennent aussi par e-mail. Les préférences disent lesquelles.', mailOff: 'Elles ne viennent qu’ici.', mailFailed: 'Non enregistré.',
 };

@@ -16,16 +16,20 @@ PREFIX = "clk_"
 SHOWN = 12  # characters of a secret that lists and logs may show; 35 more are needed to use it
 _SECRET = re.compile(r"clk_[A-Za-z0-9_-]{43}")
 
-# What a key may do, by scope. There is none that makes keys: whoever finds one cannot make others of it.
+# What a key may do, by scope. Whoever has `keys` makes none that may do more than their own.
 SCOPES = {
     "events:write": "emit, cancel, move, resolve and withdraw",
     "events:read": "read events, their status, and why somebody was told",
     "recipients:read": "read recipients, what they said, and export all about one",
     "recipients:write": "write recipients, their addresses and what they said, and erase one",
     "inbox": "act for any recipient of the tenant under /v1/me",
-    "operate": "sign in as an operator",
+    "observe": "sign in as an operator, and see what operators see",
+    "operate": "the same, and act: replay, cancel, silence, revive an address",
+    "providers": "pause and resume channels for the whole installation, and try them out",
+    "keys": "list, issue and revoke keys; no scope that one does not have",
     "metrics": "read /metrics",
 }
+IMPLIED = {"operate": frozenset({"observe"})}  # who acts must see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +76,12 @@ def is_secret(text: str) -> bool:
 def hash_of(secret: str) -> bytes:
     """How a secret is stored and found. A plain hash will do: nobody guesses 256 random bits."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def allowed(scopes: Iterable[str]) -> frozenset[str]:
+    """All that these scopes open."""
+    said = frozenset(scopes)
+    return said.union(*(IMPLIED.get(scope, ()) for scope in said))
 
 
 def checked_scopes(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ from clarion.cap import Cap, of_channel
 from clarion.changes import Changes
 from clarion.channels import Channel
 from clarion.condition import OpenCondition
+from clarion.desk import Desk
 from clarion.errors import ConfigError, InvalidInput, NotFound, UnknownName
 from clarion.event import DEFAULT_TENANT, Event, EventFields
 from clarion.event_type import EventType, Resolver, declare
@@ -27,8 +28,10 @@ from clarion.explanation import Explanation, explain
 from clarion.inbox import Inbox
 from clarion.inbox_words import InboxWords
 from clarion.keys import Keys
+from clarion.lab import lay_out
 from clarion.lane import Lanes
 from clarion.names import Names
+from clarion.overview import overview
 from clarion.policy import Policy
 from clarion.question import INBOX
 from clarion.recipient import Address
@@ -36,9 +39,11 @@ from clarion.recipients import Recipients
 from clarion.silence import Silence
 from clarion.simulation.comparison import Again, Change, Chosen, changes_of, simulate_again
 from clarion.simulation.preview import Preview, simulate
+from clarion.statistics import failures, statistics
 from clarion.store import conditions, counts, events, migrate, records, registry, silences
 from clarion.store.counts import Counts
 from clarion.store.database import Database
+from clarion.story import story
 from clarion.templates import Renderer
 from clarion.trial.trying import try_out
 from clarion.workers import exposition, process
@@ -240,6 +245,8 @@ class Clarion:
             raise NotFound(f"there is no event {event} in tenant {tenant!r}")
         return found
 
+    story = story
+
     # ── Conditions, schedules, silences ──────────────────────────────────────────────────────────────────
 
     resolve = afterwards.resolve
@@ -320,6 +327,23 @@ class Clarion:
     addresses = operating.addresses
     revive = operating.revive
 
+    # ── Looking over it all ──────────────────────────────────────────────────────────────────────────────
+
+    statistics = statistics
+    overview = overview
+    failures = failures
+
+    def desk(
+        self,
+        by: str,
+        *,
+        tenant: str = DEFAULT_TENANT,
+        scopes: Collection[str] | None = None,
+        correlation_id: str | None = None,
+    ) -> Desk:
+        """What an operator sees and does in a tenant, all of it noted as `by` them. `scopes`: of their key; all without."""
+        return Desk(self, by=by, tenant=tenant, scopes=scopes, correlation_id=correlation_id)
+
     # ── Pausing ──────────────────────────────────────────────────────────────────────────────────────────
 
     pause = pausing.pause
@@ -328,6 +352,7 @@ class Clarion:
 
     examine = examine
     try_out = try_out
+    lay_out = lay_out
     known_types = catalog.known_types
     known_type = catalog.known_type
 

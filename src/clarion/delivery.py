@@ -66,8 +66,9 @@ class Claim(NamedTuple):
     lane: str
     now: datetime
     slots: int = FREE
-    due_at: datetime | None = None
+    due_at: datetime | None = None  # first; tries that came to nothing put it off since
     aged_from: datetime | None = None  # its type's max_age counts from here, if a person said so
+    channel: str = ""
 
     @property
     def key(self) -> tuple[str, UUID]:

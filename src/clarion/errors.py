@@ -4,6 +4,7 @@ ClarionError
 ├── InvalidInput            a value that cannot be accepted; the message names it and the remedy
 │   ├── UnknownName         an unknown type, channel, field or setting, with the nearest known one
 │   └── NotFound            nothing of this id is there, for this tenant
+├── NotAllowed              whoever asks may not do this
 ├── Conflict                an idempotency key that already stands for another event
 ├── ConfigError             settings or declarations that contradict each other
 ├── NotMigrated             the database lacks a migration, or has one from a newer Clarion
@@ -78,6 +79,10 @@ class UnknownName(InvalidInput):
 
 class NotFound(InvalidInput):
     """An id of nothing that this tenant has."""
+
+
+class NotAllowed(ClarionError):
+    """Whoever asks may not do this; somebody else may."""
 
 
 class Conflict(ClarionError):

@@ -74,7 +74,10 @@ class Holder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationRecord:
-    """What is stored about one recipient of one event. `question`: `None` if this version cannot read it."""
+    """What is stored about one recipient of one event. `question`: `None` if this version cannot read it.
+
+    `marks`: when it was seen, read, done, saved, deleted.
+    """
 
     id: UUID
     recipient: str
@@ -90,6 +93,7 @@ class NotificationRecord:
     withdrawn_at: datetime | None = None
     resolved_at: datetime | None = None
     holders: Mapping[str, Holder] = field(default_factory=dict)  # by the key of the slot
+    marks: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

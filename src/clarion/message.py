@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from clarion.event import Event
@@ -19,8 +20,7 @@ class Content:
     html: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(NamedTuple):
     """One delivery of one notification. `id` is the same at every attempt: it is the id on the wire."""
 
     id: UUID

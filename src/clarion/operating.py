@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
 from clarion.delivery import State
-from clarion.errors import InvalidInput, UnknownName, shown
+from clarion.errors import InvalidInput, NotFound, UnknownName, shown
 from clarion.event import DEFAULT_TENANT, instant, required_text
 from clarion.lane import Lanes
 from clarion.store import address_health, ended, records, replaying
@@ -27,9 +27,11 @@ AT_ONCE = 500  # deliveries in one transaction
 READ_AT_ONCE = 100_000  # of which only the keys are held
 
 
-class _Application(Protocol):
+class HasDatabase(Protocol):
     database: Database
 
+
+class _Application(HasDatabase, Protocol):
     @property
     def lanes(self) -> Lanes: ...
 
@@ -66,25 +68,64 @@ def replay(
     gates are asked again before sending, and a cooldown may find that somebody else was told instead. May be run
     beside workers, and beside another replay. Raises `InvalidInput`, `UnknownName`.
     """
-    ids = (deliveries,) if isinstance(deliveries, UUID) else deliveries
-    chosen = Chosen(
-        tenant=required_text("tenant", tenant),
-        states=_states(state),
-        deliveries=None if ids is None else tuple(map(_id, ids)),
-        event=_event(app, tenant, event),
+    chosen = ended_ones(
+        app,
+        tenant,
+        deliveries=deliveries,
+        event=event,
         channel=channel,
         type=type,
         recipient=recipient,
         code=code,
-        since=instant("since", since),
-        until=instant("until", until),
+        state=state,
+        since=since,
+        until=until,
         past_max_age=past_max_age,
     )
-    if chosen == Chosen(tenant=tenant, states=chosen.states, past_max_age=past_max_age):
-        raise InvalidInput("say which deliveries: their ids, an event, a channel, or since when they failed")
     who = None if by is None else required_text("by", by)
     found = app.database.read(lambda conn: ended.preview(conn, chosen))
     return found if dry_run or not found.ready else _put_back(app, chosen, found, who, progress)
+
+
+class EndedFields(TypedDict, total=False):
+    """Which deliveries that have ended: as `replay` takes them."""
+
+    deliveries: UUID | Iterable[UUID] | None
+    event: UUID | str | None
+    channel: str | None
+    type: str | None
+    recipient: str | None
+    code: str | None
+    state: str | Iterable[str]
+    since: datetime | None
+    until: datetime | None
+    past_max_age: bool
+
+
+def ended_ones(app: HasDatabase, tenant: str, **said: Unpack[EndedFields]) -> Chosen:
+    """Raises `InvalidInput`, `UnknownName`."""
+    texts = {name: said.get(name) for name in ("channel", "type", "recipient", "code")}
+    words = {name: None if text is None else required_text(name, text) for name, text in texts.items()}
+    chosen = Chosen(
+        tenant=required_text("tenant", tenant),
+        states=_states(said.get("state", State.FAILED)),
+        deliveries=ids_of(said.get("deliveries")),
+        event=event_of(app, tenant, said.get("event")),
+        since=instant("since", said.get("since")),
+        until=instant("until", said.get("until")),
+        past_max_age=said.get("past_max_age", False),
+        **words,
+    )
+    if chosen == Chosen(tenant=tenant, states=chosen.states, past_max_age=chosen.past_max_age):
+        raise InvalidInput("say which deliveries: their ids, an event, a channel, or since when they failed")
+    return chosen
+
+
+def ids_of(deliveries: UUID | Iterable[UUID] | None) -> tuple[UUID, ...] | None:
+    """Raises `InvalidInput`."""
+    if deliveries is None:
+        return None
+    return tuple(map(_id, (deliveries,) if isinstance(deliveries, UUID) else deliveries))
 
 
 def _put_back(
@@ -124,7 +165,7 @@ def _states(wanted: str | Iterable[str]) -> tuple[State, ...]:
     return tuple(state for state in REPLAYABLE if state.value in names)
 
 
-def _event(app: _Application, tenant: str, named: UUID | str | None) -> UUID | None:
+def event_of(app: HasDatabase, tenant: str, named: UUID | str | None) -> UUID | None:
     """The id of the event of this id or key."""
     if named is None:
         return None
@@ -174,12 +215,12 @@ def addresses(
 def revive(app: _Application, address: UUID, *, tenant: str = DEFAULT_TENANT) -> bool:
     """Let a dead address be tried again; whether it was dead. What failed because of it may then be replayed.
 
-    If the other side says again that it is dead, it is marked again. Raises `InvalidInput` if there is none.
+    If the other side says again that it is dead, it is marked again. Raises `NotFound` if there is none.
     """
     id = _id(address)
     was_gone = app.database.run(lambda conn: address_health.revive(conn, tenant, id))
     if was_gone is None:
-        raise InvalidInput(f"there is no address {id} in tenant {tenant!r}")
+        raise NotFound(f"there is no address {id} in tenant {tenant!r}")
     if was_gone:
         log.info("address %s of tenant %s was revived", id, tenant)
     return was_gone

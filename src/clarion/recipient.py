@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from clarion.quiet_hours import QuietHours
@@ -12,9 +13,11 @@ from clarion.tag_filter import TagFilter
 FOREVER = datetime(9999, 1, 1, tzinfo=UTC)  # the end of what has none
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """A person, or a team's channel. Without a row in the database it is `known=False`."""
+class Recipient(NamedTuple):
+    """A person, or a team's channel. Without a row in the database it is `known=False`.
+
+    A tuple, as all that is made for each delivery anew: see `delivery.Claim`.
+    """
 
     id: str
     name: str | None = None
@@ -42,8 +45,7 @@ class Address:
         return f"{self.channel}:{self.value}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAddress:
+class StoredAddress(NamedTuple):
     """An address of a recipient as the database knows it; `gone` when the other side said it is dead."""
 
     id: UUID

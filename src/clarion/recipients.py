@@ -122,6 +122,23 @@ class Recipients:
             )
         )
 
+    def page(
+        self,
+        search: str | None = None,
+        *,
+        active: bool | None = None,
+        after: str | None = None,
+        most: int = 50,
+        look_at: int = 20_000,
+        tenant: str = DEFAULT_TENANT,
+    ) -> tuple[list[Listed], str | None]:
+        """`find` in a bounded time: of the next so many recipients; and the id behind which to go on, if there are more."""
+        return self._database.read(
+            lambda conn: directory.page(
+                conn, tenant, search=search, active=active, after=after, most=most, look_at=look_at
+            )
+        )
+
     def get(self, id: str, *, tenant: str = DEFAULT_TENANT) -> Listed | None:
         """One of them, if there is one of this id."""
         return self._database.read(lambda conn: directory.one(conn, tenant, id))

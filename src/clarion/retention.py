@@ -16,6 +16,7 @@ DEFAULT = timedelta(days=30)
 LEAST = FURTHEST + timedelta(days=1)  # an event is never forgotten before the furthest schedule is due
 
 FEED_KEPT = timedelta(days=7)  # the change feed, whatever the retention
+AUDIT_KEPT = timedelta(days=365)  # what operators did, or longer, with a longer retention
 
 
 def windows(type: EventType) -> Iterator[tuple[str, timedelta]]:

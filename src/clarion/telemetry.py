@@ -157,6 +157,7 @@ def about(
 
 
 ABOUT = ("event", "correlation_id", "delivery", "channel", "trace_id", "span_id")
+AUDIT = ("tenant", "by", "verb", "on", "recipient")  # of a line of `clarion.audit`, beside its correlation id
 
 _SPOKEN_OF: ContextVar[Callable[[], Mapping[str, str]] | None] = ContextVar("clarion", default=None)
 
@@ -215,7 +216,7 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         known = {**_meanwhile(), **record.__dict__}
-        said |= {name: str(known[name]) for name in ABOUT if name in known}
+        said |= {name: str(known[name]) for name in (*ABOUT, *AUDIT) if known.get(name) is not None}
         if record.exc_info and record.exc_info[1] is not None:
             said["error"] = "".join(traceback.format_exception(record.exc_info[1]))
         return json.dumps(said)

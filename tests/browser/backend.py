@@ -46,6 +46,8 @@ class Backend:
         self.requests: list[tuple[str, str]] = []
         self.fails: dict[str, list[int]] = {}
         self.slow: dict[str, float] = {}
+        self.retry_after: str | None = None
+        self._silenced = 0
         self.streams: Counter[str] = Counter()
         self.refused: set[str] = set()
         self.closed = False
@@ -75,7 +77,7 @@ class Backend:
         return self.url + path
 
     def fail(self, path: str, *statuses: int) -> None:
-        """The next answers to requests whose path ends so; 0 hangs up."""
+        """The next answers to requests whose path ends so."""
         self.fails.setdefault(path, []).extend(statuses)
 
     def drop_streams(self, *, closed: bool = False) -> None:
@@ -83,6 +85,10 @@ class Backend:
         self.closed = closed
         self._cut += 1
         self._wake()
+
+    def silence_streams(self) -> None:
+        """Those that are open stay open, and say nothing more."""
+        self._silenced = next(self._numbers)
 
     def count(self, method: str, path: str) -> int:
         return sum(1 for m, p in self.requests if m == method and p.startswith(path))
@@ -162,7 +168,7 @@ class Backend:
                 await asyncio.sleep(delay)
             for ending, statuses in self.fails.items():
                 if path.endswith(ending) and statuses:
-                    return problem(statuses.pop(0))
+                    return problem(statuses.pop(0), self.retry_after)
             token = request.headers.get("authorization", "").removeprefix("Bearer ")
             if not token or token in self.refused:
                 return problem(401)
@@ -201,14 +207,14 @@ class Backend:
         return StreamingResponse(self._events(request, inbox, after), media_type="text/event-stream")
 
     async def _events(self, request: Request, inbox: Inbox, after: int) -> AsyncIterator[str]:
-        cut, began = self._cut, inbox.feed
+        cut, began, number = self._cut, inbox.feed, next(self._numbers)
         self.streams["open"] += 1
         self.streams["ever"] += 1
         try:
             yield ": here\n\n"
             while self._cut == cut and not await request.is_disconnected():
-                news = [change for change in list(inbox.changes) if change["seq"] > after]
-                if news:
+                heard = [] if number < self._silenced else list(inbox.changes)
+                if news := [change for change in heard if change["seq"] > after]:
                     after = news[-1]["seq"]
                     yield "".join(event(change, replayed=change["seq"] <= began) for change in news)
                 async with self._changed:
@@ -233,9 +239,10 @@ def event(change: dict[str, Any], *, replayed: bool) -> str:
     return f"id: {change['seq']}\nevent: change\ndata: {json.dumps(data)}\n\n"
 
 
-def problem(status: int) -> Response:
+def problem(status: int, retry_after: str | None = None) -> Response:
     body = {"type": "about:blank", "title": f"Told to answer {status}", "status": status}
-    return JSONResponse(body, status, media_type="application/problem+json")
+    headers = {"Retry-After": retry_after} if retry_after else None
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
 def ago(**duration: float) -> str:

@@ -60,6 +60,7 @@ def backend(_service: Backend) -> Backend:
     for told in (_service.fails, _service.slow, _service.refused, _service.requests):
         told.clear()
     _service.closed = False
+    _service.retry_after = None
     _service.token_life = 600.0
     _service.streams["ever"] = _service.streams["open"]
     return _service

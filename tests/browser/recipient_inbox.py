@@ -32,6 +32,7 @@ ME: dict[str, Any] = {
     "quiet_hours": {"mon": [["22:00", "07:00"]]},
     "addresses": {"email": ["bob@acme.test"]},
     "channels": ["inbox", "email"],
+    "modes": ["now", "digest"],
     "types": [
         {
             "type": type,

@@ -133,7 +133,7 @@ def test_everything_by_keyboard(show: Any, inbox: Any, three: list[str]) -> None
     await_that(page, lambda: inbox.items[three[0]]["snoozed_until"] is not None, "snoozed")
     assert focused(page) == "Three"
     page.keyboard.press("/")
-    assert focused(page) == "Search notifications"
+    await_that(page, lambda: focused(page) == "Search notifications", "the search is loaded")
     page.keyboard.press("Escape")
     row(page, "Three").focus()
     page.keyboard.press("?")

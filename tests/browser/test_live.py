@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -69,6 +70,42 @@ def test_an_error_on_load_is_said_and_heals_by_itself(
     backend.fails.clear()
     await_titles(page, ["There"], within=5)
     assert states(page) == set()
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_a_server_that_asks_for_time_is_given_it(
+    show: Any, backend: Any, inbox: Any, context: Any, form: str
+) -> None:
+    inbox.emit("There", quietly=True)
+    backend.fail("/v1/inbox", 429)
+    then = datetime.now(UTC) + timedelta(seconds=60)
+    backend.retry_after = "60" if form == "seconds" else format_datetime(then, usegmt=True)
+    page = context.new_page()
+    page.clock.install()
+    show(page=page)
+    await_that(page, lambda: states(page) == {"error"}, "error")
+    page.clock.run_for(40_000)
+    page.evaluate("dispatchEvent(new Event('online')); document.dispatchEvent(new Event('visibilitychange'))")
+    page.clock.run_for(500)
+    assert [path for _, path in backend.requests if path == "/v1/inbox"] == ["/v1/inbox"]
+    page.clock.run_for(21_000)
+    await_titles(page, ["There"])
+
+
+def test_a_stream_that_has_died_in_silence_is_opened_again(
+    show: Any, backend: Any, inbox: Any, context: Any
+) -> None:
+    page = context.new_page()
+    page.clock.install()
+    show(page=page)
+    streaming(page, backend)
+    backend.silence_streams()
+    inbox.emit("Unheard")
+    page.clock.run_for(70_000)  # a server says something every 30 s
+    assert backend.streams["ever"] == 1
+    page.clock.run_for(10_000)
+    await_titles(page, ["Unheard"])
+    assert backend.streams["ever"] == 2
 
 
 def test_offline_and_stale_say_so_over_what_is_known(
@@ -171,6 +208,25 @@ def test_a_burst_asks_the_server_nothing(show: Any, backend: Any, inbox: Any) ->
     assert backend.requests == []
 
 
+def test_two_hundred_rows_are_the_most(show: Any, backend: Any, inbox: Any) -> None:
+    for n in range(60):
+        inbox.emit(f"Old {n}", quietly=True)
+    page = show()
+    page.get_by_role("button", name="Show older").wait_for()
+    streaming(page, backend)
+    inbox.emit_many(190)
+    newest = [f"Notification {n}" for n in range(250, 60, -1)]
+    await_titles(page, [*newest, *(f"Old {n}" for n in range(59, 49, -1))])
+    assert page.get_by_text("The newest 200 are listed here. Search finds the rest.").is_visible()
+    assert page.get_by_role("button", name="Show older").count() == 0
+    assert page.get_by_role("tab", name="Inbox 250").is_visible()
+    inbox.change("read", ["n5"])  # of one that is listed no longer
+    inbox.emit("And one")
+    await_that(page, lambda: titles(page)[0] == "And one", "one more")
+    assert len(titles(page)) == 200
+    assert titles(page)[-1] == "Old 51"
+
+
 def test_toasts_are_for_what_is_new_only(show: Any, backend: Any, inbox: Any) -> None:
     page = show("bell", 'viewing="cl/9"')
     streaming(page, backend)
@@ -196,8 +252,27 @@ def test_a_toast_waits_while_somebody_reads_it(show: Any, backend: Any, inbox: A
     page.clock.run_for(20_000)
     assert page.locator(".toast").count() == 1
     page.mouse.move(0, 0)
+    page.clock.run_for(5_000)
+    page.locator(".toast").get_by_role("button", name="Close").focus()
+    page.clock.run_for(20_000)
+    assert page.locator(".toast").count() == 1
+    page.get_by_role("button", name="Notifications", exact=False).focus()
     page.clock.run_for(7_000)
     await_that(page, lambda: page.locator(".toast").count() == 0, "gone")
+
+
+def test_no_toast_for_who_looks_at_the_panel(show: Any, backend: Any, inbox: Any) -> None:
+    page = show("bell")
+    streaming(page, backend)
+    page.locator("button.bell").click()
+    await_that(page, lambda: states(page) == {"empty"}, "open")
+    inbox.emit("Here")
+    await_titles(page, ["Here"])
+    page.keyboard.press("Escape")
+    page.locator("clarion-inbox").wait_for(state="hidden")
+    inbox.emit("There")
+    page.locator(".toast").wait_for()
+    assert page.locator(".toast .title").all_text_contents() == ["There"]
 
 
 def test_times_tick(show: Any, inbox: Any, context: Any) -> None:

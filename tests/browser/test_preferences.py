@@ -67,6 +67,13 @@ def test_severity_and_mode_by_category(page: Any, inbox: Any) -> None:
     )
 
 
+def test_no_digest_is_offered_where_nothing_collects_one(show: Any, inbox: Any) -> None:
+    inbox.me["modes"] = ["now"]
+    page = show("preferences")
+    page.get_by_label("Severity: reviews, Email").wait_for()
+    assert page.get_by_label("When: reviews, Email").count() == 0
+
+
 def test_quiet_hours_by_weekday(page: Any, inbox: Any) -> None:
     assert page.get_by_label("Monday: From").input_value() == "22:00"
     page.get_by_role("checkbox", name="Quiet hours: Saturday").check()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clarion.channels.email import Email
-from clarion.demo.catcher import count, received
+from clarion.demo.catcher import count, newest, one, received
 from clarion.errors import SendError
 from clarion.message import Message
 from clarion.recipient import Address
@@ -73,6 +73,14 @@ async def test_mails_are_caught_and_read(start: Start, tmp_path: Path) -> None:
     )
     assert second.to == ("jörg@b.test",)
     assert [mail.id for mail in received(tmp_path / "mails.db", after=first.id)] == [second.id]
+    store = tmp_path / "mails.db"
+    assert [mail.id for mail in newest(store)] == [second.id, first.id]
+    assert [mail.id for mail in newest(store, most=1)] == [second.id]
+    assert [mail.id for mail in newest(store, before=second.id)] == [first.id]
+    assert [mail.id for mail in newest(store, to="jörg@b.test")] == [second.id]
+    assert newest(store, to="j") == []
+    assert (one(store, first.id), one(store, 3)) == (first, None)
+    assert newest(tmp_path / "nothing.db") == []
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == 0
     assert process.stderr is not None

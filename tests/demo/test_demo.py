@@ -46,7 +46,7 @@ def wait_until(done: Callable[[], bool]) -> None:
 
 
 def test_what_it_shows(empty_database_url: str, tmp_path: Path) -> None:
-    ended = clarion("demo", "--database", empty_database_url, "--dir", str(tmp_path / "demo"))
+    ended = clarion("demo", "--once", "--database", empty_database_url, "--dir", str(tmp_path / "demo"))
     assert (ended.code, ended.err) == (0, "")
     for shown in (
         "github pull request",
@@ -66,7 +66,7 @@ def test_what_it_shows(empty_database_url: str, tmp_path: Path) -> None:
     assert "\x1b" not in ended.out
     assert left_running(empty_database_url, tmp_path / "demo") == []
 
-    again = clarion("demo", "--database", empty_database_url)
+    again = clarion("demo", "--once", "--database", empty_database_url)
     assert (again.code, again.out.count("\x1b")) == (1, 0)
     assert "the demo needs an empty database" in again.err
     assert again.err.count("\n") == 1
@@ -100,7 +100,7 @@ def test_the_check(empty_database_url: str, tmp_path: Path) -> None:
 
 def test_a_mail_that_vanishes_is_found_missing(empty_database_url: str, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    process = start("demo", "--json", "--database", empty_database_url, "--dir", str(folder))
+    process = start("demo", "--once", "--json", "--database", empty_database_url, "--dir", str(folder))
     wait_until(lambda: catcher.count(folder / "mails.db") >= 20)
     with closing(sqlite3.connect(folder / "mails.db", isolation_level=None, timeout=30)) as store:
         store.execute("DELETE FROM mails WHERE id = 1")
@@ -110,7 +110,7 @@ def test_a_mail_that_vanishes_is_found_missing(empty_database_url: str, tmp_path
 
 
 def test_whatever_is_tampered_with_is_found(empty_database_url: str, tmp_path: Path) -> None:
-    ended = clarion("demo", "--json", "--database", empty_database_url, "--dir", str(tmp_path))
+    ended = clarion("demo", "--once", "--json", "--database", empty_database_url, "--dir", str(tmp_path))
     assert (ended.code, last_line(ended)["problems"]) == (0, [])
     mails = catcher.received(tmp_path / "mails.db")
     database = Database(empty_database_url)
@@ -146,7 +146,7 @@ def test_whatever_is_tampered_with_is_found(empty_database_url: str, tmp_path: P
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_behind(number: signal.Signals, tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'empty.db'}"
-    process = start("demo", "--database", url, "--dir", str(tmp_path / "demo"))
+    process = start("demo", "--once", "--database", url, "--dir", str(tmp_path / "demo"))
     wait_until(lambda: catcher.count(tmp_path / "demo" / "mails.db") > 0)
     process.send_signal(number)
     _, err = process.communicate(timeout=PATIENCE)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Row
 from clarion import clock
 from clarion.delivery import sent
 from clarion.ids import uuid7
-from clarion.store import changes, outcomes, queue
+from clarion.store import cancelling, changes, outcomes, queue
 from clarion.store import schema as s
 from clarion.store.changes import Chosen
 from clarion.store.database import Database
@@ -109,7 +109,7 @@ def test_how_deliveries_end_is_told_where_that_is_wanted(database_url: str, want
         claims = queue.claim_due(conn, CHANNEL, most=1, each=1, lease=timedelta(minutes=1), after="")
         outcomes.settle(conn, [Settlement(claim, sent("250", timedelta())) for claim in claims])
         left = conn.execute(sa.select(s.notifications.c.tenant, s.notifications.c.id)).all()
-        outcomes.cancel(conn, [(row.tenant, row.id) for row in left], code="withdrawn")
+        cancelling.cancel(conn, [(row.tenant, row.id) for row in left], code="withdrawn")
 
     db.run(settle)
     found = kinds(db)

@@ -18,7 +18,7 @@ from clarion.event_type import EventType, declare
 from clarion.policy import Cooldown, Policy, Retries
 from clarion.recipient import Address
 from clarion.slot import HOLDS
-from clarion.store import outcomes, queue, roster
+from clarion.store import cancelling, outcomes, queue, roster
 from clarion.store.database import Database
 from clarion.store.outcomes import Settlement
 from tests.store.make import CHANNEL, charged, person, queued, slot_rows, told, wait_for_a_lock
@@ -145,7 +145,7 @@ def test_what_is_cancelled_frees_its_slot(both: Database) -> None:
     holder = both.run(lambda conn: charged(conn, limited(), "bob"))
     both.run(lambda conn: charged(conn, limited(), "bob"))
     (on_pager,) = both.run(lambda conn: queue.claim_due(conn, "pager", most=1, each=1, lease=LEASE, after=""))
-    ended = both.run(lambda conn: outcomes.cancel(conn, [("default", holder)], code="withdrawn"))
+    ended = both.run(lambda conn: cancelling.cancel(conn, [("default", holder)], code="withdrawn"))
     assert ended == 1
     assert both.read(slot_rows)[0].freed_at is None, "the pager is at it"
     assert settle(both, (on_pager, given_back()))

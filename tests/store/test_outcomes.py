@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 from clarion.delivery import Claim, Outcome, given_back, not_sent, sent
 from clarion.errors import Gone, Reject, Retry
 from clarion.policy import Retries
-from clarion.store import outcomes, queue
+from clarion.store import cancelling, outcomes, queue
 from clarion.store.database import Database
 from clarion.store.outcomes import Settlement
 from clarion.store.schema import addresses, notifications
@@ -197,7 +197,7 @@ def cancel(db: Database, *, code: str = "withdrawn") -> int:
 
     def write(conn: Connection) -> int:
         told = conn.execute(sa.select(notifications.c.tenant, notifications.c.id)).all()
-        return outcomes.cancel(conn, [(tenant, id) for tenant, id in told], code=code, detail="gone")
+        return cancelling.cancel(conn, [(tenant, id) for tenant, id in told], code=code, detail="gone")
 
     return db.run(write)
 
@@ -207,7 +207,7 @@ def test_what_waits_is_cancelled(db: Database, one: UUID) -> None:
     assert db.read(queued) == {}
     assert db.read(lambda conn: history(conn, one)) == [("cancelled", True, "withdrawn")]
     assert cancel(db) == 0
-    assert db.run(lambda conn: outcomes.cancel(conn, [], code="withdrawn")) == 0
+    assert db.run(lambda conn: cancelling.cancel(conn, [], code="withdrawn")) == 0
 
 
 def test_a_cancelled_retry_has_an_outcome_of_its_own(db: Database, one: UUID) -> None:

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
-from clarion import Clarion
+from clarion import Channel, Clarion
 from clarion.api_key import SCOPES
 from clarion.store.schema import metadata
 from clarion.web.app import create_app
@@ -50,9 +50,15 @@ def forgetful() -> list[str]:
 
 
 @pytest.fixture
-def clarion(database_url: str, forgetful: list[str]) -> Iterator[Clarion]:
+def channels() -> list[Channel]:
+    """Where else than to inboxes the application sends."""
+    return []
+
+
+@pytest.fixture
+def clarion(database_url: str, forgetful: list[str], channels: list[Channel]) -> Iterator[Clarion]:
     """With a few types and people, in two tenants. No statement of the service may forget of which it is."""
-    made = Clarion(database_url)
+    made = Clarion(database_url, channels=channels)
     made.type("note", channels=["inbox"], category="notes", description="Something was noted.")
     made.type("security", channels=["inbox"], category="account", required=True)
     made.start()

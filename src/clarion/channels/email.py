@@ -29,6 +29,7 @@ from datetime import timedelta
 
 from clarion import clock
 from clarion.channels import addresses, mail
+from clarion.channels.addresses import Mailbox
 from clarion.channels.smtp.pool import Pool
 from clarion.channels.smtp.server import Server
 from clarion.errors import ConfigError, Gone, InvalidInput, Reject
@@ -77,15 +78,22 @@ class Email:
             to = addresses.parse(address.value)
         except InvalidInput as error:
             raise Gone("invalid_address", str(error)) from None
-        thread = message.event.thread
         try:
-            composed = mail.compose(
-                message.content, self._sender, None if thread is None else f"{message.tenant}\0{thread}"
-            )
-            whole = composed.complete(to, message.recipient.name, message.id, clock.now())
+            whole = self._whole(message, to)
         except InvalidInput as error:
             raise Reject("invalid_content", str(error)) from None
         return await self._pool.deliver(self._sender.mailbox, to, whole)
+
+    def written(self, message: Message, address: Address) -> bytes:
+        """The mail as the server would be given it; nothing is sent. Raises `InvalidInput`."""
+        return self._whole(message, addresses.parse(address.value))
+
+    def _whole(self, message: Message, to: Mailbox) -> bytes:
+        thread = message.event.thread
+        composed = mail.compose(
+            message.content, self._sender, None if thread is None else f"{message.tenant}\0{thread}"
+        )
+        return composed.complete(to, message.recipient.name, message.id, clock.now())
 
     async def check(self) -> str:
         """Connects, greets, does TLS and logs in, and sends nothing: what was reached. Raises `Down`."""

@@ -173,7 +173,7 @@ def _confirm(would: Replay, *, as_json: bool) -> None:
 
 def preview(would: Replay) -> list[RenderableType]:
     """A row for each group that ended alike, then what cannot be put back and why."""
-    from clarion.store.ended import REFUSALS
+    from clarion.selection import REFUSALS
 
     parts: list[RenderableType] = []
     if would.groups:

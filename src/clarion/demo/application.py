@@ -15,6 +15,7 @@ from clarion.demo.people import may_see, people
 from clarion.edit import PreferenceEdit
 from clarion.errors import ConfigError
 from clarion.event import Event
+from clarion.policy import Escalation, Policy, Throttle
 from clarion.sources import github
 from clarion.workers.wiring import Limits
 
@@ -34,12 +35,13 @@ def make() -> Clarion:
     return build(os.environ[DATABASE], os.environ[SMTP])
 
 
-def build(database: str, smtp: str) -> Clarion:
+def build(database: str, smtp: str, base_url: str = f"https://{DOMAIN}") -> Clarion:
+    """`base_url`: where Acme's pages are, to which what is told leads."""
     clarion = Clarion(
         database,
         channels=[Email(smtp, sender=SENDER)],
         name="Acme",
-        base_url=f"https://{DOMAIN}",
+        base_url=base_url,
         limits=LIMITS,
     )
     github.declare(clarion, access=may_see)
@@ -65,6 +67,21 @@ def declare(clarion: Clarion) -> None:
     )
     clarion.type("acme.meeting.soon", category="meetings", description="Meeting soon", channels=both)
     clarion.type("acme.invoice.sent", category="invoices", description="Invoice", channels=both)
+    clarion.type(
+        "acme.build.failed",
+        category="builds",
+        description="Build failed",
+        channels=both,
+        severity="action",
+        policy=Policy(escalation=(Escalation(repeats=2),)),
+    )
+    clarion.type(
+        "acme.remark.added",
+        category="remarks",
+        description="Remark of the robot",
+        channels=both,
+        policy=Policy(throttle=Throttle(3, hours=1, channels=("email",))),
+    )
 
 
 def introduce(clarion: Clarion) -> None:

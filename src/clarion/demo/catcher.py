@@ -73,13 +73,35 @@ class ReceivedMail:
 
 def received(path: str | Path, after: int = 0) -> list[ReceivedMail]:
     """The mails in this store in the order of their coming, those with an `id` greater than `after`."""
+    return _select(path, "WHERE id > ? ORDER BY id", after)
+
+
+def newest(
+    path: str | Path, *, before: int | None = None, to: str | None = None, most: int = 50
+) -> list[ReceivedMail]:
+    """At most so many, the newest first: those with an `id` below `before`, to this address of the envelope."""
+    return _select(
+        path,
+        "WHERE id < coalesce(?, id + 1) AND (? IS NULL OR ? IN (SELECT value FROM json_each(recipients)))"
+        " ORDER BY id DESC LIMIT ?",
+        before,
+        to,
+        to,
+        most,
+    )
+
+
+def one(path: str | Path, id: int) -> ReceivedMail | None:
+    """The mail of this `id`, if there is one."""
+    return next(iter(_select(path, "WHERE id = ?", id)), None)
+
+
+def _select(path: str | Path, which: str, *values: object) -> list[ReceivedMail]:
     if not Path(path).exists():
         return []
     with closing(_open(path)) as store:
-        rows = store.execute(
-            "SELECT id, received_at, message_id, sender, recipients, raw FROM mails WHERE id > ? ORDER BY id",
-            (after,),
-        ).fetchall()
+        statement = f"SELECT id, received_at, message_id, sender, recipients, raw FROM mails {which}"  # noqa: S608 - ours
+        rows = store.execute(statement, values).fetchall()
     return [
         ReceivedMail(
             id=id,

@@ -70,7 +70,9 @@ class Run:
 
 
 @contextmanager
-def staged(directory: Path, database: str | None) -> Iterator[tuple[Stage, Clarion]]:
+def staged(
+    directory: Path, database: str | None, base_url: str = f"https://{application.DOMAIN}"
+) -> Iterator[tuple[Stage, Clarion]]:
     """The catcher running, the tables made, types and people written. Refuses a database with events in it."""
     with Stage(directory, database or f"sqlite:///{directory / 'clarion.db'}") as stage:
         if catcher.count(stage.mails):
@@ -78,7 +80,7 @@ def staged(directory: Path, database: str | None) -> Iterator[tuple[Stage, Clari
                 f"the demo needs an empty folder: {directory} holds the mails of an earlier run"
             )
         stage.start_catcher()
-        clarion = application.build(stage.database, stage.smtp)
+        clarion = application.build(stage.database, stage.smtp, base_url)
         try:
             clarion.migrate()
             if found := ledger.progress(clarion.database).events:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from clarion.change import RESOLVED, WITHDRAWN, Kind
-from clarion.store import changes, dialect, outcomes
+from clarion.store import cancelling, changes, dialect
 from clarion.store.schema import conditions, events, notifications, withdrawals
 
 _EVENTS = 50  # at once
@@ -193,7 +193,7 @@ def _mark(conn: Connection, row: Row[Any], told: Sequence[UUID], name: str, now:
     shown = conn.execute(marked.returning(notifications.c.id, notifications.c.recipient, *_SHOWN)).all()
     kind: Kind = WITHDRAWN if name == "withdrawn_at" else RESOLVED
     changes.tell(conn, kind, [(row.tenant, one.recipient, one.id) for one in shown if _shown(one, name)], now)
-    outcomes.cancel(conn, [(row.tenant, id) for id in told], code=_code(row))
+    cancelling.cancel(conn, [(row.tenant, id) for id in told], code=_code(row))
 
 
 _SHOWN = (notifications.c.visible, notifications.c.withdrawn_at, notifications.c.deleted_at)

@@ -33,6 +33,15 @@ def of_channels(conn: Connection) -> tuple[list[Backlog], datetime]:
     return found, dialect.read_now(conn)
 
 
+def waiting_on(conn: Connection, channel: str, *, most: int) -> int:
+    """How many wait on this channel, or are being sent; counted up to so many."""
+    number = 0
+    for losses in ("losses = 0", "losses > 0"):  # in the words of the indexes
+        some = sa.select(sa.literal(1)).where(queue.c.channel == channel, sa.text(losses)).limit(most)
+        number += conn.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+    return min(number, most)
+
+
 def of_events(conn: Connection) -> tuple[Backlog, datetime]:
     """Of events whose audience is not all decided on; scheduled ones wait, and are not due."""
     now = dialect.now(conn)

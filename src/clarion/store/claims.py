@@ -47,12 +47,15 @@ _CLAIM = """
 {lanes}, picked AS MATERIALIZED ({pick})
 UPDATE {table} SET
     {fence} = {fence} + 1,
-    losses = CASE WHEN lease_until IS NULL THEN losses ELSE losses + 1 END,
+    losses = CASE WHEN lease_until IS NULL THEN losses ELSE losses + 1 END,{since}
     due_at = CASE WHEN lease_until IS NULL THEN due_at ELSE {now} + :rest END,
     lease_until = CASE WHEN lease_until IS NULL THEN {now} + :lease END
 WHERE {at_picked}
 RETURNING {columns}
 """
+
+_SINCE = """
+    {column} = CASE WHEN lease_until IS NULL THEN {column} ELSE coalesce({column}, due_at) END,"""
 
 _DUE = """{within} AND {lane} = open.lane AND {level} AND due_at <= {now}
             AND (lease_until IS NULL OR lease_until <= {now})"""
@@ -70,6 +73,7 @@ class Claimable:
     levels: str = "(SELECT 0 AS level) AS levels"
     level: str = "1 = 1"
     open: str = "1 = 1"  # whether {lane} may be claimed from
+    since: str | None = None  # the column that keeps when a lost row was due first
 
 
 def claim(
@@ -124,6 +128,7 @@ def _statement(source: Claimable, name: str, now: str, *, given: bool) -> sa.Tex
         "lane": source.lane,
         "within": source.within,
         "fence": source.fence,
+        "since": "" if source.since is None else _SINCE.format(column=source.since),
         "now": now,
         "levels": source.levels,
         "level": source.level,
@@ -187,6 +192,8 @@ def claim_lost(
         losses = found.losses + 1
         rest = wait_after_loss(losses).total_seconds() if losses <= LOSSES_ALLOWED else 0.0
         changes |= {"losses": losses, "lease_until": None, "due_at": dialect.after(conn, rest)}
+        if source.since is not None:
+            changes[source.since] = sa.func.coalesce(table.c[source.since], table.c.due_at)
     return conn.execute(
         sa.update(table)
         .where(table.c.tenant == found.tenant, table.c[_id(table)] == found[1])

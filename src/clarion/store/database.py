@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -38,6 +39,7 @@ class Database:
         self.url = _normal(url)
         self._wakeups = wakeups
         self._options: dict[str, Any] = {FEEDS_DELIVERIES: True} if feed_deliveries else {}
+        self._joined = threading.local()
         self.engine = _engine(self.url, pool)
 
     @property
@@ -66,7 +68,22 @@ class Database:
         statement sees what is committed when it begins, as it does in one."""
         return self._again(work, self._looking)
 
+    def together(self, work: Callable[[], Result]) -> Result:
+        """`work`, all of whose transactions on this database are one: they come about together, or not at all."""
+
+        def join(conn: Connection) -> Result:
+            self._joined.conn = conn
+            try:
+                return work()
+            finally:
+                self._joined.conn = None
+
+        return self._again(join, self._writing)
+
     def _again(self, work: Callable[[Connection], Result], engine: Engine) -> Result:
+        joined: Connection | None = getattr(self._joined, "conn", None)
+        if joined is not None:
+            return work(joined)
         for left in reversed(range(TRIES)):
             try:
                 with engine.begin() as conn:

@@ -54,8 +54,12 @@ def after(conn: Connection, seconds: ColumnElement[Any] | float) -> ColumnElemen
 
 def batch(on: Connection | Dialect, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> FromClause:
     """`rows` as a table named `batch` with these columns and types: a parameter per column, or just one."""
-    dialect = on.dialect if isinstance(on, Connection) else on
+    dialect = _dialect(on)
     return _arrays(types, rows) if dialect.name == "postgresql" else _json_rows(dialect, types, rows)
+
+
+def _dialect(on: Connection | Dialect) -> Dialect:
+    return on.dialect if isinstance(on, Connection) else on
 
 
 def _arrays(types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> FromClause:
@@ -111,19 +115,22 @@ def _from_json(types: Mapping[str, Any], given: ColumnElement[str]) -> FromClaus
     )
 
 
-def batch_of_parameters(conn: Connection, types: Mapping[str, Any]) -> FromClause:
-    """A `batch` whose rows are given when the statement is run: see `batch_values`."""
-    if is_postgresql(conn):
+def batch_of_parameters(name: str, types: Mapping[str, Any]) -> FromClause:
+    """A `batch` for a dialect of this name, whose rows are given when the statement is run: see `batch_values`."""
+    if name == "postgresql":
         given = [sa.bindparam(f"batch_{n}", type_=sa.Text) for n in range(len(types))]
         return _unnested(types, [_cast(one, kind) for one, kind in zip(given, types.values(), strict=True)])
     return _from_json(types, sa.bindparam("batch_0", type_=sa.Text))
 
 
-def batch_values(conn: Connection, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+def batch_values(
+    on: Connection | Dialect, types: Mapping[str, Any], rows: Sequence[Sequence[Any]]
+) -> dict[str, Any]:
     """These rows as the parameters of `batch_of_parameters`."""
-    if is_postgresql(conn):
+    dialect = _dialect(on)
+    if dialect.name == "postgresql":
         return columns_values({f"batch_{n}": kind for n, kind in enumerate(types.values())}, rows)
-    return {"batch_0": _json_of(conn.dialect, types, rows)}
+    return {"batch_0": _json_of(dialect, types, rows)}
 
 
 def columns_values(types: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> dict[str, str]:
@@ -144,14 +151,15 @@ def members_value(conn: Connection, texts: Sequence[str]) -> str:
     return _as_text(texts, sa.Text) if is_postgresql(conn) else json.dumps(list(texts))
 
 
-_AS_TEXT = (sa.Text, sa.Uuid, sa.Integer, Json)
+_AS_TEXT = (sa.Text, sa.Uuid, sa.Integer, Instant, Json)
 
 
 def _as_text(values: Sequence[Any], kind: Any) -> str:
     """An array of one of these types as PostgreSQL reads it."""
-    if kind is sa.Text and values and None not in values and copying.has_none_of('"\\', values):
+    kind = sa.types.to_instance(kind)
+    if isinstance(kind, sa.Text) and values and None not in values and copying.has_none_of('"\\', values):
         return '{"' + '","'.join(values) + '"}'
-    return "{" + ",".join(copying.written(values, _element(sa.types.to_instance(kind)), "NULL")) + "}"
+    return "{" + ",".join(copying.written(values, _element(kind), "NULL")) + "}"
 
 
 def _element(kind: Any) -> Callable[[Any], str]:
@@ -164,6 +172,8 @@ def _element(kind: Any) -> Callable[[Any], str]:
             return _hex
         case sa.Integer():
             return lambda value: format(value, "d")
+        case Instant():
+            return lambda value: value.isoformat()
     raise TypeError(f"no array of type {kind!r} is written as text")
 
 
@@ -268,6 +278,13 @@ def without_sorting(conn: Connection) -> None:
         conn.exec_driver_sql("SELECT set_config('enable_sort', 'off', true), set_config('jit', 'off', true)")
 
 
+def begins(conn: Connection, column: sa.Column[str], text: str) -> list[ColumnElement[bool]]:
+    """Whether a text begins with these bytes, as an index leads to: PostgreSQL's is of `text_pattern_ops`."""
+    first, last = ("~>=~", "~<~") if is_postgresql(conn) else (">=", "<")
+    highest = text + chr(0x10FFFF)
+    return [column.bool_op(first)(text), column.bool_op(last)(highest)]
+
+
 def row_address(conn: Connection, table: FromClause) -> ColumnElement[Any]:
     """Where a row lies right now: only of use inside one statement or under a lock."""
     name = "ctid" if is_postgresql(conn) else "rowid"
@@ -350,4 +367,28 @@ MOVE_NUMBERED: Mapping[str, Sequence[str]] = {
         f"WITH moved AS ({_REMOVE} ctid = ANY (ARRAY(SELECT ctid {_FIRST})) RETURNING *) {_NUMBER} moved"
     ],
     "sqlite": [f"{_NUMBER} (SELECT * {_FIRST})", f"{_REMOVE} id IN (SELECT id {_FIRST})"],
+}
+# The oldest counts that are not folded, at most :most, are added to those of their minute, their hour and their day.
+_COUNTED = "what, channel, type, code"
+_ADD = f"INSERT INTO clarion_tallies AS t (tenant, minutes, minute, {_COUNTED}, number)"
+_SUMS = f"SELECT tenant, minutes, minute - minute % minutes AS first, {_COUNTED}, CAST(sum(number) AS bigint)"
+_LONG = "(SELECT 1 AS minutes UNION ALL SELECT 60 UNION ALL SELECT 1440) AS long"
+_BY = f"GROUP BY tenant, minutes, minute - minute % minutes, {_COUNTED}"
+_TO_THE_OTHERS = f"""ON CONFLICT (tenant, minutes, minute, {_COUNTED})
+    DO UPDATE SET number = t.number + excluded.number"""
+_OLDEST = "FROM clarion_unfolded_tallies ORDER BY id LIMIT :most"
+FOLD: Mapping[str, Sequence[str]] = {
+    "postgresql": [
+        f"""WITH moved AS (
+            DELETE FROM clarion_unfolded_tallies
+            WHERE ctid = ANY (ARRAY(SELECT ctid {_OLDEST} FOR UPDATE SKIP LOCKED)) RETURNING *
+        ), folded AS (
+            {_ADD} {_SUMS} FROM moved CROSS JOIN {_LONG} {_BY} ORDER BY tenant, minutes, first, {_COUNTED} {_TO_THE_OTHERS}
+        ) SELECT count(*) FROM moved"""  # noqa: S608 - our schema's names
+    ],
+    "sqlite": [
+        f"""{_ADD} {_SUMS} FROM clarion_unfolded_tallies CROSS JOIN {_LONG} WHERE id IN (SELECT id {_OLDEST})
+            {_BY} {_TO_THE_OTHERS}""",
+        f"DELETE FROM clarion_unfolded_tallies WHERE id IN (SELECT id {_OLDEST})",  # noqa: S608 - as above
+    ],
 }

@@ -61,16 +61,52 @@ def read(
     `search`: how their id, their name or an address begins, without regard to case.
     """
     r = recipients.c
-    chosen = sa.select(*(r[name] for name in _OWN)).where(r.tenant == tenant)
-    if search is not None:
-        chosen = chosen.where(sa.or_(_begins(r.id, search), _begins(r.name, search), _reached_at(search)))
-    if active is not None:
-        chosen = chosen.where(r.active == sa.literal(active))
-    if role is not None:
-        chosen = chosen.where(_has_role(role))
+    chosen = sa.select(*(r[name] for name in _OWN)).where(r.tenant == tenant, *_wanted(search, active, role))
     if after is not None:
         chosen = chosen.where(r.id > after)
     return _with_what_is_theirs(conn, tenant, conn.execute(chosen.order_by(r.id).limit(most)).all())
+
+
+def page(
+    conn: Connection,
+    tenant: str,
+    *,
+    search: str | None = None,
+    active: bool | None = None,
+    after: str | None = None,
+    most: int,
+    look_at: int,
+) -> tuple[list[Listed], str | None]:
+    """The same, but of no more than the next so many recipients; and behind which id it goes on, if it does."""
+    r = recipients.c
+    window = sa.select(r.id).where(r.tenant == tenant).order_by(r.id).limit(look_at)
+    if after is not None:
+        window = window.where(r.id > after)
+    last = conn.execute(sa.select(sa.func.max(window.subquery().c.id))).scalar()
+    if last is None:
+        return [], None
+    chosen = sa.select(*(r[name] for name in _OWN)).where(
+        r.tenant == tenant, r.id <= last, *_wanted(search, active, None)
+    )
+    if after is not None:
+        chosen = chosen.where(r.id > after)
+    found = conn.execute(chosen.order_by(r.id).limit(most + 1)).all()
+    if len(found) > most:
+        return _with_what_is_theirs(conn, tenant, found[:most]), found[most - 1].id
+    more = conn.execute(sa.select(r.id).where(r.tenant == tenant, r.id > last).limit(1)).first()
+    return _with_what_is_theirs(conn, tenant, found), None if more is None else last
+
+
+def _wanted(search: str | None, active: bool | None, role: str | None) -> list[sa.ColumnElement[bool]]:
+    r = recipients.c
+    found: list[sa.ColumnElement[bool]] = []
+    if search is not None:
+        found.append(sa.or_(_begins(r.id, search), _begins(r.name, search), _reached_at(search)))
+    if active is not None:
+        found.append(r.active == sa.literal(active))
+    if role is not None:
+        found.append(_has_role(role))
+    return found
 
 
 def one(conn: Connection, tenant: str, id: str) -> Listed | None:

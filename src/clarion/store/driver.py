@@ -28,6 +28,29 @@ def fetch(conn: Connection, sql: str, parameters: Any) -> list[tuple[Any, ...]]:
         raise as_sqlalchemy_says(conn, sql, error) from error
 
 
+_NOTICED = (
+    "before_execute",
+    "after_execute",
+    "before_cursor_execute",
+    "after_cursor_execute",
+    "handle_error",
+)
+
+
+def unheard(conn: Connection) -> bool:
+    """Whether the driver may be asked in the middle of a transaction of the application's: one is going on, and
+    nobody listens to what SQLAlchemy runs, logs it, or has it changed."""
+    transactions = (conn.get_transaction(), conn.get_nested_transaction())
+    if transactions[0] is None or not all(one is None or one.is_active for one in transactions):
+        return False
+    if conn._echo or "schema_translate_map" in conn.get_execution_options():  # noqa: SLF001 - has no other name
+        return False
+    return not (
+        any(getattr(conn.dispatch, name) for name in _NOTICED)
+        or any(getattr(conn.dialect.dispatch, name) for name in _CHANGED)
+    )
+
+
 def as_sqlalchemy_says(conn: Connection, statement: str, error: Exception) -> BaseException:
     """What the driver itself was asked raises as everything else does: a lost connection is known by it."""
     lost = conn.dialect.is_disconnect(error, conn.connection, None)  # type: ignore[arg-type]  # the driver's

@@ -12,22 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from clarion.delivery import State
-from clarion.store import dialect
+from clarion.store import dialect, rows
 from clarion.store.schema import FAILED, addresses, deliveries, events, notifications, outcomes
 
 SAMPLE = 3
 REPLAYABLE = (State.FAILED, State.SUPPRESSED, State.CANCELLED)
-
-# Why what was chosen stays as it is: it would only be suppressed when its turn comes.
-REFUSALS = {
-    "address_gone": "the address is dead: revive it first (clarion addresses revive ID), or write another",
-    "address_removed": "the address was removed from the recipient",
-    "withdrawn": "what it was about was withdrawn",
-    "resolved": "the condition that it told of has ended",
-    "expired": "the event has expired",
-    "past_max_age": "it is older than its type's max_age",
-}
-
 
 Cursor = tuple[datetime, UUID]  # when a delivery ended, and which it was
 START: Cursor = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
@@ -76,7 +65,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alike:
-    """Chosen deliveries of one channel that ended alike. `refused`: why they stay as they are, one of `REFUSALS`.
+    """Chosen deliveries of one channel that ended alike. `refused`: why they stay as they are, one of `selection.REFUSALS`.
 
     `sample`: the last few of them.
     """
@@ -183,6 +172,38 @@ def keys(conn: Connection, chosen: Chosen, *, upto: datetime, after: Cursor, mos
     return [Key(row.delivery_id, row.claim, row.at, row.code) for row in rows]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """The end of a delivery that is chosen. `refused`: as of `Alike`."""
+
+    id: UUID
+    claim: int
+    at: datetime
+    channel: str
+    state: State
+    code: str | None
+    refused: str | None
+
+
+def some(conn: Connection, chosen: Chosen, *, most: int) -> list[End]:
+    """All that is chosen, at most so many."""
+    found = _found(conn, chosen).subquery("found")
+    names = ("delivery_id", "claim", "at", "channel", "result", "code", "refused")
+    rows = conn.execute(sa.select(*(found.c[name] for name in names)).limit(most))
+    return [
+        End(id=id, claim=claim, at=at, channel=channel, state=State(result), code=code, refused=refused)
+        for id, claim, at, channel, result, code, refused in rows
+    ]
+
+
+def standing(conn: Connection, tenant: str, of: Sequence[tuple[UUID, int]]) -> list[Key]:
+    """Those of these deliveries that still are at this end, by its claim."""
+    ordered = [(tenant, id, claim) for id, claim in of]
+    columns = ("at", "code", "final")
+    found = rows.find(conn, outcomes, ("tenant", "delivery_id", "claim"), ordered, columns)
+    return [Key(row.delivery_id_, row.claim_, row.at, row.code) for row in found if row.final]
+
+
 def still(conn: Connection, chosen: Chosen, of: Sequence[Key]) -> Sequence[Row[Any]]:
     """These with what they are about, those against which nothing speaks, in the order of their ids."""
     columns = {"delivery_id": sa.Uuid, "claim": sa.Integer, "code": sa.Text}
@@ -271,7 +292,7 @@ def _about(conn: Connection, chosen: Chosen, ends: sa.FromClause) -> sa.Select[A
 
 
 def _refused(conn: Connection, chosen: Chosen) -> sa.ColumnElement[str | None]:
-    """One of `REFUSALS`, or none. Every other gate is asked when the turn of a delivery comes."""
+    """One of `selection.REFUSALS`, or none. Every other gate is asked when the turn of a delivery comes."""
     now = dialect.now(conn)
     withdrawn = sa.or_(notifications.c.withdrawn_at.is_not(None), events.c.withdrawn_at.is_not(None))
     resolved = sa.or_(notifications.c.resolved_at.is_not(None), events.c.resolved_at.is_not(None))

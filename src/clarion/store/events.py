@@ -66,7 +66,9 @@ def _insert(
     def build(made_for: Dialect) -> tuple[sa.Executable, Mapping[str, Any]]:
         if len(rows) == 1:
             return _insert_one(made_for.name, to_outbox), rows[0]
-        return _insert_all(made_for, to_outbox, rows), {}
+        together = [list(row.values()) for row in rows]
+        values = dialect.batch_values(made_for, _types(to_outbox), together)
+        return _insert_all(made_for.name, to_outbox), values
 
     stored = {}
     for tenant, id, key, body_hash in host.execute(conn, build):
@@ -85,28 +87,29 @@ def _row(event: Event, to_outbox: bool) -> dict[str, Any]:
 
 
 @cache
-def _insert_one(dialect_name: str, to_outbox: bool) -> sa.Insert:
+def _types(to_outbox: bool) -> dict[str, Any]:
+    """The columns of a row, in its order."""
     table = outbox if to_outbox else events
-    names = EMISSION if to_outbox else (*EMISSION, "due_at")
-    return _or_first(
-        _dialect_insert(dialect_name, table).values(
-            {name: sa.bindparam(name, type_=table.c[name].type) for name in names}
-        )
-    )
+    return {name: table.c[name].type for name in (EMISSION if to_outbox else (*EMISSION, "due_at"))}
 
 
-def _insert_all(made_for: Dialect, to_outbox: bool, rows: Sequence[Mapping[str, Any]]) -> sa.Insert:
+@cache
+def _insert_one(name: str, to_outbox: bool) -> sa.Insert:
+    values = {name: sa.bindparam(name, type_=kind) for name, kind in _types(to_outbox).items()}
+    return _or_first(_dialect_insert(name, to_outbox).values(values))
+
+
+@cache
+def _insert_all(name: str, to_outbox: bool) -> sa.Insert:
+    """With the rows as parameters: SQLAlchemy would need longer to write it than the database to run it."""
+    types = _types(to_outbox)
+    batch = dialect.batch_of_parameters(name, types)
+    chosen = sa.select(*batch.c).where(sa.true())
+    return _or_first(_dialect_insert(name, to_outbox).from_select(list(types), chosen))
+
+
+def _dialect_insert(name: str, to_outbox: bool) -> Any:
     table = outbox if to_outbox else events
-    names = list(rows[0])
-    batch = dialect.batch(
-        made_for, {name: table.c[name].type for name in names}, [list(row.values()) for row in rows]
-    )
-    return _or_first(
-        _dialect_insert(made_for.name, table).from_select(names, sa.select(*batch.c).where(sa.true()))
-    )
-
-
-def _dialect_insert(name: str, table: sa.Table) -> Any:
     return postgresql.insert(table) if name == "postgresql" else sqlite_dialect.insert(table)
 
 

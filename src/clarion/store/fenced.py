@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from clarion.delivery import Claim, Outcome
+from clarion.delivery import Claim, Outcome, Result
 from clarion.slot import HOLDS
 from clarion.store import dialect
 from clarion.store.schema import queue
@@ -45,31 +45,35 @@ def put_back(conn: Connection, ended: Sequence[tuple[Claim, Outcome]]) -> dict[K
 
     Those that wait alike, as all that is given back at the end of a process, in one statement.
     """
-    alike: dict[tuple[timedelta, bool], list[Claim]] = {}
+    alike: dict[tuple[timedelta, bool, bool], list[tuple[Claim, Outcome]]] = {}
     for claim, outcome in ended:
-        alike.setdefault((outcome.wait or timedelta(), outcome.spent), []).append(claim)
+        how = outcome.wait or timedelta(), outcome.spent, outcome.result is Result.HELD
+        alike.setdefault(how, []).append((claim, outcome))
     codes: dict[Key, str | None] = {}
-    for (wait, spent), claims in alike.items():
-        if len(claims) > 1:
-            at = dialect.at_addresses(conn, queue, _addresses_of(conn, claims))
-            codes |= _let_wait(conn, [at], wait, spent=spent)
+    for together in alike.values():
+        if len(together) > 1:
+            at = dialect.at_addresses(conn, queue, _addresses_of(conn, [claim for claim, _ in together]))
+            codes |= _let_wait(conn, [at], together[0][1])
     # One by one, too, what somebody else was just changing: the statement could not see it where it lies now.
     left = [(claim, outcome) for claim, outcome in ended if key_of(claim) not in codes]
     for claim, outcome in sorted(left, key=lambda one: (one[0].tenant, one[0].delivery_id.bytes)):
-        codes |= _let_wait(conn, _still(claim), outcome.wait or timedelta(), spent=outcome.spent)
+        codes |= _let_wait(conn, _still(claim), outcome)
     return codes
 
 
 def _let_wait(
-    conn: Connection, which: Sequence[sa.ColumnElement[bool]], wait: timedelta, *, spent: bool
+    conn: Connection, which: Sequence[sa.ColumnElement[bool]], outcome: Outcome
 ) -> dict[Key, str | None]:
+    """Until then. What a gate holds is not late: it is due from then on."""
+    late = outcome.result is not Result.HELD
     rows = conn.execute(
         sa.update(queue)
         .where(*which, queue.c.lease_until.is_not(None))
         .values(
             lease_until=None,
-            due_at=dialect.after(conn, wait.total_seconds()),
-            attempts=queue.c.attempts + int(spent),
+            due_at=dialect.after(conn, (outcome.wait or timedelta()).total_seconds()),
+            due_since=sa.func.coalesce(queue.c.due_since, queue.c.due_at) if late else None,
+            attempts=queue.c.attempts + int(outcome.spent),
         )
         .returning(*_STANDS)
     )

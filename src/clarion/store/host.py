@@ -21,12 +21,14 @@ from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import Session, scoped_session
 
 from clarion.errors import HostTransaction, InvalidInput, NotMigrated
+from clarion.store import driver
 from clarion.store.schema import PREFIX
 
 # Dialects that only write SQL, for transactions that are not SQLAlchemy's.
 _SQLITE = sqlite_dialect.dialect(paramstyle="named")
 _DJANGO_SQLITE = sqlite_dialect.dialect(paramstyle="pyformat")
 _POSTGRESQL: Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]  # untyped in SQLAlchemy
+_WRITERS: Mapping[str, Dialect] = {"pysqlite": _SQLITE, "psycopg": _POSTGRESQL}  # of SQLAlchemy's drivers
 
 _BEGIN_IMMEDIATE = (
     "SQLite refused to let this transaction write: either it began by reading and another connection has written "
@@ -48,13 +50,24 @@ def execute(conn: object, build: Build) -> list[tuple[Any, ...]]:
         conn = conn.connection()
     try:
         if isinstance(conn, Connection):
-            statement, values = build(_known(conn.dialect))
-            return [tuple(row) for row in conn.execute(statement, dict(values))]
+            return _on_sqlalchemy(conn, build)
         return _on_driver(conn, build)
     except Exception as error:
         if remedy := _remedy(error):
             raise remedy from error
         raise
+
+
+def _on_sqlalchemy(conn: Connection, build: Build) -> list[tuple[Any, ...]]:
+    """Where nobody would notice on the driver beneath it, in half the time."""
+    dialect = _WRITERS.get(conn.dialect.driver)
+    if dialect is not None and driver.unheard(conn):
+        statement, values = build(dialect)
+        if values:
+            written = _written(statement, dialect)
+            return driver.fetch(conn, written.sql, written.parameters(values, _as_it_is))
+    statement, values = build(_known(conn.dialect))
+    return [tuple(row) for row in conn.execute(statement, dict(values))]
 
 
 def _known(dialect: Dialect) -> Dialect:

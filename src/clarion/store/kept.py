@@ -16,9 +16,11 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from clarion import ids
+from clarion.retention import AUDIT_KEPT
 from clarion.store.schema import (
     BLOCKED,
     addresses,
+    audit,
     conditions,
     deliveries,
     digest_members,
@@ -28,6 +30,7 @@ from clarion.store.schema import (
     outcomes,
     queue,
     recipients,
+    selections,
     silences,
     slots,
     withdrawals,
@@ -192,11 +195,22 @@ def _one_off_in_use(cut: Cut) -> ColumnElement[bool]:
     )
 
 
+def _selection_in_use(cut: Cut) -> ColumnElement[bool]:
+    """It was confirmed, and not carried out before the cut; what was not confirmed is forgotten soon, and not here."""
+    return sa.or_(selections.c.finished_at.is_(None), selections.c.finished_at >= cut.before)
+
+
+def _audit_in_use(cut: Cut) -> ColumnElement[bool]:
+    return audit.c.at >= cut.now - AUDIT_KEPT
+
+
 LEFTOVER: Mapping[sa.Table, Reason] = {
     digests: _digest_in_use,
     withdrawals: _withdrawal_in_use,
     silences: _silence_in_use,
     addresses: _one_off_in_use,
+    selections: _selection_in_use,
+    audit: _audit_in_use,
 }
 
 

@@ -1,4 +1,4 @@
-"""Removing what is left when the events are gone: digests, withdrawals, silences and one-off addresses.
+"""Removing what is left when the events are gone: digests, withdrawals, silences, one-off addresses, what operators did.
 
 In pieces, as `retention` does it with events.
 """

@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy.engine import Connection
 
-from clarion.delivery import Claim, Outcome, Result, cancelled, cancelled_meanwhile
+from clarion.delivery import Claim, Outcome, Result, cancelled_meanwhile
 from clarion.delivery import lost as lost_lease
 from clarion.event import Event
 from clarion.slot import FREE
-from clarion.store import address_health, changes, dialect, fenced, holders, inserting, sent
+from clarion.store import address_health, changes, dialect, fenced, holders, inserting, sent, tallies
 from clarion.store.address_health import Marked
 from clarion.store.holders import Ended, Held, Holder
-from clarion.store.schema import deliveries, outcomes, queue
+from clarion.store.schema import outcomes
 
 _OUTCOME = (
     "tenant",
@@ -82,8 +81,9 @@ def settle(conn: Connection, settlements: Sequence[Settlement]) -> Settled:
         write(conn, [(s.claim, s.outcome) for s in others], at=now)
         gone = address_health.mark_gone(conn, _dead(others))
     kept += others
+    tallies.add(conn, tallies.of_outcomes(conn, [(s.claim, s.outcome, s.event) for s in kept], now))
     if held:
-        freed = _conclude(conn, held, origins, [(s.claim.key, s.outcome) for s in kept], now)
+        freed = conclude(conn, held, origins, [(s.claim.key, s.outcome) for s in kept], now)
     if len(kept) == len(settlements):
         return Settled(set(), now, kept, freed, gone)
     ours = {s.key for s in kept}
@@ -127,51 +127,20 @@ def lose(conn: Connection, lost: Sequence[tuple[Claim, str | None]]) -> list[Set
     write(conn, ended, at=lost[0][0].now)
     final = [(claim, outcome) for claim, outcome in ended if outcome.final]
     fenced.take_out(conn, [claim for claim, _ in final])
+    count(conn, final, lost[0][0].now)
     if bearing := {claim.key for claim, _ in final if claim.slots != FREE}:
         origins = holders.origins(conn, bearing)
         held = holders.lock(conn, {holder for holder, _ in origins.values()})
-        _conclude(conn, held, origins, [(claim.key, outcome) for claim, outcome in final], lost[0][0].now)
+        conclude(conn, held, origins, [(claim.key, outcome) for claim, outcome in final], lost[0][0].now)
     return [Settlement(claim, outcome) for claim, outcome in final]
 
 
-def cancel(
-    conn: Connection, notifications: Collection[tuple[str, UUID]], *, code: str, detail: str = ""
-) -> int:
-    """End what waits of these notifications, (tenant, id); how many deliveries that were.
-
-    What is being sent is marked: if that attempt comes to nothing, it is the last.
-    """
-    waiting = _of_notifications(conn, notifications)
-    if not waiting:
-        return 0
-    held = holders.lock(conn, {Holder(row.tenant_, row.id_) for row in waiting if row.slots != FREE})
-    rows = _lock(conn, [(row.tenant_, row.delivery_id) for row in waiting])
-    now = dialect.read_now(conn)
-    claims = [_claim_to_cancel(row, now) for row in rows if not row.leased]
-    _mark(conn, [(row.tenant, row.delivery_id) for row in rows if row.leased], code)
-    fenced.take_out(conn, [claim._replace(fence=claim.fence - 1) for claim in claims])
-    outcome = cancelled(code, detail)
-    write(conn, [(claim, outcome) for claim in claims], at=now)
-    origins = {(r.tenant_, r.delivery_id): (Holder(r.tenant_, r.id_), r.channel) for r in waiting}
-    _conclude(conn, held, origins, [(claim.key, outcome) for claim in claims], now)
-    return len(claims)
+def count(conn: Connection, ended: Sequence[tuple[Claim, Outcome]], now: datetime) -> None:
+    """Of which event these are is still to be found out."""
+    tallies.add(conn, tallies.of_outcomes(conn, [(*one, None) for one in ended], now))
 
 
-def _claim_to_cancel(row: Row[Any], now: datetime) -> Claim:
-    """As if it had been claimed once more, and came to nothing: its outcome collides with none."""
-    return Claim(
-        tenant=row.tenant,
-        delivery_id=row.delivery_id,
-        fence=row.claims + 1,
-        attempts=row.attempts,
-        losses=row.losses,
-        lane=row.lane,
-        now=now,
-        slots=row.slots,
-    )
-
-
-def _conclude(
+def conclude(
     conn: Connection,
     held: Collection[Held],
     origins: dict[tuple[str, UUID], tuple[Holder, str]],
@@ -207,42 +176,6 @@ def _take_out_or_put_back(conn: Connection, settlements: Sequence[Settlement]) -
                 called_off.append(s.claim)
     fenced.take_out(conn, called_off)
     return kept
-
-
-def _of_notifications(conn: Connection, of: Collection[tuple[str, UUID]]) -> Sequence[Row[Any]]:
-    """What is left to send of these notifications: (tenant_, id_, delivery_id, channel, slots)."""
-    if not of:
-        return ()
-    ordered = sorted(set(of), key=lambda key: (key[0], key[1].bytes))
-    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Uuid}, ordered)
-    waits = sa.and_(queue.c.tenant == deliveries.c.tenant, queue.c.delivery_id == deliveries.c.id)
-    found = (
-        sa.select(queue.c.delivery_id, deliveries.c.channel, queue.c.slots)
-        .select_from(deliveries.join(queue, waits))
-        .where(deliveries.c.tenant == batch.c.tenant_, deliveries.c.notification_id == batch.c.id_)
-    )
-    return conn.execute(dialect.look_up(conn, batch, found)).all()
-
-
-def _lock(conn: Connection, of: Sequence[tuple[str, UUID]]) -> Sequence[Row[Any]]:
-    """The queue rows of these deliveries, those that still stand, and whether somebody is sending them."""
-    ordered = sorted(of, key=lambda key: (key[0], key[1].bytes))
-    batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Uuid}, ordered)
-    found = sa.select(
-        *queue.c, sa.func.coalesce(queue.c.lease_until > dialect.now(conn), False).label("leased")
-    )
-    found = found.where(queue.c.tenant == batch.c.tenant_, queue.c.delivery_id == batch.c.id_)
-    return conn.execute(dialect.look_up(conn, batch, found, lock=True)).all()
-
-
-def _mark(conn: Connection, of: Sequence[tuple[str, UUID]], code: str) -> None:
-    if of:
-        conn.execute(
-            sa.update(queue)
-            .where(queue.c.tenant == sa.bindparam("tenant_"), queue.c.delivery_id == sa.bindparam("id_"))
-            .values(cancelled=True, cancel_code=code),
-            [{"tenant_": tenant, "id_": id} for tenant, id in of],
-        )
 
 
 # ── Outcomes ─────────────────────────────────────────────────────────────────────────────────────────────

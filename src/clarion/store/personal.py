@@ -36,7 +36,10 @@ _OWN: Mapping[sa.Table, str] = {
     s.digests: "recipient",
     s.slots: "recipient",
     s.withdrawals: "recipient",
+    s.selections: "recipient",
+    s.audit: "recipient",
 }
+_KEPT = (s.selections, s.audit)  # as what operators did, without whom it was about
 # In the order in which rows are locked everywhere: recipient, slot, queue, and what hangs on them.
 _REMOVED = (s.slots, s.digests, s.addresses, s.recipient_roles, s.preferences, s.preference_changes, s.subscriptions, s.withdrawals)  # fmt: skip
 _FEED = (s.changes, s.unnumbered_changes)
@@ -176,6 +179,9 @@ def erase(conn: Connection, tenant: str, person: Person) -> Counter[str]:
     gone[_short(m)] += _remove(conn, m, tenant, member)
     for table in (*_REMOVED, n, s.recipients):
         gone[_short(table)] += _remove(conn, table, tenant, table.c[_OWN[table]].in_(person.ids))
+    for table in _KEPT:
+        about = (table.c.tenant == tenant, table.c.recipient.in_(person.ids))
+        conn.execute(sa.update(table).where(*about).values(recipient=ERASED))
     for feed in _FEED:
         its = (feed.c.tenant == tenant, feed.c.recipient.in_(person.ids))
         conn.execute(sa.update(feed).where(*its).values(recipient=None, body=None))

@@ -49,7 +49,7 @@ class LookUp:
         return list(map(made.row, made.statement.rows(conn, values, keys)))
 
     def _make(self, conn: Connection) -> _Made:
-        batch = dialect.batch_of_parameters(conn, self._keys)
+        batch = dialect.batch_of_parameters(conn.dialect.name, self._keys)
         found = dialect.look_up(conn, batch, self._find(batch, conn), lock=self._lock)
         shown = [column for column in found.selected_columns if column.key not in self._but]
         return _Made(conn, found.with_only_columns(*shown, maintain_column_froms=True))

@@ -19,17 +19,19 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from clarion.retention import FEED_KEPT
-from clarion.store import changes, dialect, kept, leftovers, meters, retention
+from clarion.store import changes, dialect, kept, leftovers, meters, retention, selecting, tallies
 from clarion.store.database import Database
 from clarion.store.kept import Cut
 from clarion.store.leaves import Rows
 from clarion.store.retention import FIRST, Piece, Place, Removed
 from clarion.store.schema import addresses, events
+from clarion.tally import KEPT
 
 MOST = 1000  # rows in one transaction, about
 _TENANTS = 256
 _ONE_OFFS = 20  # pieces of them at once
 _METERS_FOR = timedelta(hours=1)  # a cap is full again long before
+_UNCONFIRMED_FOR = timedelta(days=1)  # selections, beyond the hour in which they might have been
 
 Result = TypeVar("Result")
 
@@ -77,10 +79,17 @@ class Round:
                     break
                 after = tenants[-1][0]
         if not self.dry:
+            unconfirmed = partial(selecting.forget, before=cut.now - _UNCONFIRMED_FOR, most=self.most)
+            while (yield Step(unconfirmed, writes=True)):
+                pass
             yield Step(partial(meters.remove_unused, before=cut.now - _METERS_FOR), writes=True)
             forget = partial(changes.remove, before=cut.now - FEED_KEPT)
             while (yield Step(forget, writes=True)) == changes.AT_ONCE:
                 pass
+            for minutes, kept_for in KEPT.items():
+                old = partial(tallies.forget, minutes=minutes, before=cut.now - kept_for)
+                while (yield Step(old, writes=True)) == tallies.AT_ONCE:
+                    pass
 
     def cut(self, conn: Connection) -> Cut:
         """By the database's clock: that of one machine might be a year ahead."""

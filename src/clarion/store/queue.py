@@ -42,6 +42,7 @@ DUE = Claimable(
     levels="(SELECT 3 AS level UNION ALL SELECT 2 UNION ALL SELECT 1 UNION ALL SELECT 0) AS levels",
     level="priority = levels.level",
     open=_PAUSES_NOT.format(pauses=pauses.name, lane="{lane}"),
+    since="due_since",
 )
 
 
@@ -154,8 +155,9 @@ def claim_of(row: Any) -> Claim:
         row.lane,
         row.now_,
         row.slots,
-        row.due_at,
+        row.due_since or row.due_at,
         row.aged_from,
+        row.channel,
     )
 
 

@@ -30,6 +30,8 @@ from clarion.store.schema import (
 )
 from clarion.store.walks import event_from
 
+_MARKS = ("seen", "read", "done", "saved", "deleted")
+
 
 def event(conn: Connection, tenant: str, id: UUID) -> tuple[Event, Progress] | None:
     """The event and how far its fan-out is; `None` if this tenant has no such event."""
@@ -67,9 +69,34 @@ def notification(conn: Connection, tenant: str, event_id: UUID, recipient: str) 
         return None
     return replace(
         _record(row),
-        deliveries=_deliveries(conn, tenant, row.id),
+        deliveries=_deliveries(conn, tenant, [row.id]).get(row.id, ()),
         holders=_holders(conn, tenant, recipient, row.verdicts or {}),
     )
+
+
+def of_event(
+    conn: Connection, tenant: str, event_id: UUID, *, after: str = "", most: int
+) -> list[NotificationRecord]:
+    """Those decided on for this event, by recipient, behind this one; at most so many, with all that became of each."""
+    rows = conn.execute(
+        _with_question()
+        .where(
+            notifications.c.tenant == tenant,
+            notifications.c.event_id == event_id,
+            notifications.c.recipient > after,
+        )
+        .order_by(notifications.c.recipient)
+        .limit(most)
+    ).all()
+    sends = _deliveries(conn, tenant, [row.id for row in rows])
+    return [
+        replace(
+            _record(row),
+            deliveries=sends.get(row.id, ()),
+            holders=_holders(conn, tenant, row.recipient, row.verdicts or {}),
+        )
+        for row in rows
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +166,7 @@ def _record(row: Row[Any]) -> NotificationRecord:
         decided_at=row.decided_at,
         withdrawn_at=row.withdrawn_at,
         resolved_at=row.resolved_at,
+        marks={name: at for name in _MARKS if (at := getattr(row, f"{name}_at")) is not None},
     )
 
 
@@ -170,10 +198,12 @@ def _holders(conn: Connection, tenant: str, of: str, verdicts: Mapping[str, Any]
     }
 
 
-def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[DeliveryRecord, ...]:
+def _deliveries(conn: Connection, tenant: str, of: Sequence[UUID]) -> dict[UUID, tuple[DeliveryRecord, ...]]:
+    """Those of these notifications, by notification, in the order in which they were made."""
     rows = conn.execute(
         sa.select(
             deliveries.c.id,
+            deliveries.c.notification_id,
             deliveries.c.channel,
             deliveries.c.address_id,
             addresses.c.value.label("address"),
@@ -189,12 +219,13 @@ def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[D
         .outerjoin(
             queue, sa.and_(queue.c.tenant == deliveries.c.tenant, queue.c.delivery_id == deliveries.c.id)
         )
-        .where(deliveries.c.tenant == tenant, deliveries.c.notification_id == notification_id)
+        .where(deliveries.c.tenant == tenant, deliveries.c.notification_id.in_(of))
         .order_by(deliveries.c.id)
     ).all()
     attempts = _attempts(conn, tenant, [row.id for row in rows])
-    return tuple(
-        DeliveryRecord(
+    found: dict[UUID, tuple[DeliveryRecord, ...]] = {}
+    for row in rows:
+        record = DeliveryRecord(
             id=row.id,
             channel=row.channel,
             address=row.address,
@@ -204,8 +235,8 @@ def _deliveries(conn: Connection, tenant: str, notification_id: UUID) -> tuple[D
             due_at=row.due_at,
             attempts=tuple(attempts.get(row.id, ())),
         )
-        for row in rows
-    )
+        found[row.notification_id] = (*found.get(row.notification_id, ()), record)
+    return found
 
 
 def _state(row: Row[Any], attempts: list[Attempt]) -> State:

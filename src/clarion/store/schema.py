@@ -95,6 +95,19 @@ def _change() -> list[Column[object]]:
     ]
 
 
+def _tally() -> list[Column[object]]:
+    """What is counted: see `tally`. Empty is what does not apply."""
+    return [
+        Column("tenant", Text, nullable=False),
+        Column("minute", Integer, nullable=False, autoincrement=False),
+        Column("what", Text, nullable=False),
+        Column("channel", Text, nullable=False),
+        Column("type", Text, nullable=False),
+        Column("code", Text, nullable=False),
+        Column("number", BigInteger, nullable=False, autoincrement=False),
+    ]
+
+
 # ── What happened ────────────────────────────────────────────────────────────────────────────────────────
 
 # The event, and how far its fan-out is. `due_at` is when to walk on; NULL when all have been decided on.
@@ -130,6 +143,11 @@ _index(
     events.c.id,
     where="condition IS NOT NULL AND repeat_of IS NULL",
 )
+FAILURE = "failure IS NOT NULL"
+_index("events_failure", events.c.tenant, events.c.id, where=FAILURE)
+# Where the application said none it is the event's id, which has an index.
+CORRELATED = "replace(correlation_id, '-', '') <> replace(CAST(id AS TEXT), '-', '')"
+_index("events_correlation", events.c.tenant, events.c.correlation_id, events.c.id, where=CORRELATED)
 
 # Taking back, written in the caller's own transaction as an event is: one event, all about a subject (for one
 # recipient or for all), or a condition that has ended. It bears on the events with an id below its own; senders and
@@ -265,6 +283,13 @@ _index(
     addresses.c.value,
     unique=True,
 )
+# How a value begins is asked byte by byte, whatever the language of the database.
+Index(
+    f"ix_{PREFIX}addresses_begin",
+    addresses.c.tenant,
+    addresses.c.value,
+    postgresql_ops={"value": "text_pattern_ops"},
+)
 GONE = "gone_at IS NOT NULL"
 _index("addresses_gone", addresses.c.tenant, addresses.c.id, where=GONE)
 ONE_OFF = "used_at IS NOT NULL"
@@ -354,6 +379,7 @@ THREADED = f"{INBOX} AND thread IS NOT NULL"
 DONE = f"{SHOWN} AND done_at IS NOT NULL"
 SAVED = f"{SHOWN} AND saved_at IS NOT NULL"
 SNOOZED = f"{SHOWN} AND snoozed_until IS NOT NULL"
+HIDDEN = "(NOT visible OR withdrawn_at IS NOT NULL OR deleted_at IS NOT NULL)"  # all that is not shown
 RETURNING = "snoozed_until IS NOT NULL"
 REFUSED = "gates <> 0"
 BLOCKED = "(gates & 786432) <> 0"  # by a cooldown or a throttle: see `gates.BITS`
@@ -371,6 +397,7 @@ _index("notifications_thread", *_of_one, notifications.c.thread, notifications.c
 _index("notifications_done", *_of_one, notifications.c.place, where=DONE)
 _index("notifications_saved", *_of_one, notifications.c.place, where=SAVED)
 _index("notifications_snoozed", *_of_one, notifications.c.place, where=SNOOZED)
+_index("notifications_hidden", *_of_one, notifications.c.place, where=HIDDEN)
 _index("notifications_returning", notifications.c.snoozed_until, where=RETURNING)
 _index("notifications_gates", notifications.c.tenant, notifications.c.id, where=REFUSED)
 _index(
@@ -497,6 +524,7 @@ queue = Table(
     Column("lane", Text, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("due_at", Instant, nullable=False),
+    Column("due_since", Instant),  # where a try that came to nothing put `due_at` off: when it was due first
     Column("lease_until", Instant),
     Column("claims", Integer, nullable=False, server_default=text("0")),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
@@ -549,6 +577,28 @@ outcomes = Table(
 )
 FAILED = "final AND result = 'failed'"
 _index("outcomes_failed", outcomes.c.tenant, outcomes.c.at, where=FAILED)
+
+# How often what happened, in each minute: what is counted is written with what happens, and nobody waits for another.
+# `minute` counts from 1970.
+unfolded_tallies = Table(
+    PREFIX + "unfolded_tallies",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), nullable=False),
+    *_tally(),
+    _key("id"),
+    postgresql_with={name: value for name, value in _HOT_TABLE.items() if name != "fillfactor"},
+)
+
+# The same, folded by upkeep: for each minute, hour and day, which are so many `minutes` and begin at `minute`.
+tallies = Table(
+    PREFIX + "tallies",
+    metadata,
+    *_tally(),
+    Column("minutes", Integer, nullable=False, autoincrement=False),
+    _key("tenant", "minutes", "minute", "what", "channel", "type", "code"),
+    postgresql_with={"fillfactor": 80},
+)
+_index("tallies_old", tallies.c.minutes, tallies.c.minute)
 
 # ── What operators and the application declare ───────────────────────────────────────────────────────────
 
@@ -629,6 +679,63 @@ permits = Table(
     Column("until", Instant, nullable=False),
     _key("channel", "lane", "worker"),
 )
+
+# Deliveries that an operator chose by a filter, to be replayed or cancelled: what they were shown, and how far it is
+# carried out since somebody confirmed it. `recipient` is part of the filter, apart because it is a person's.
+selections = Table(
+    PREFIX + "selections",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("filter", Json, nullable=False),
+    Column("recipient", Text),
+    Column("number", Integer, nullable=False),
+    Column("more", Boolean, nullable=False),
+    Column("groups", Json, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("confirmed_by", Text),
+    Column("confirmed_at", Instant),
+    Column("done", Integer, nullable=False, server_default=text("0")),
+    Column("left_alone", Integer, nullable=False, server_default=text("0")),
+    Column("finished_at", Instant),
+    _key("tenant", "id"),
+    CheckConstraint("verb IN ('replay', 'cancel')", name="verb"),
+)
+RUNNING = "confirmed_at IS NOT NULL AND finished_at IS NULL"
+_index("selections_running", selections.c.id, where=RUNNING)
+UNCONFIRMED = "confirmed_at IS NULL"
+_index("selections_unconfirmed", selections.c.expires_at, where=UNCONFIRMED)
+
+# What is left to do of them: each delivery, and the claim that had ended, or that it had when it was chosen.
+selection_members = Table(
+    PREFIX + "selection_members",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("selection_id", Uuid, nullable=False),
+    Column("delivery_id", Uuid, nullable=False),
+    Column("claim", Integer, nullable=False),
+    _key("tenant", "selection_id", "delivery_id"),
+)
+
+# What operators did, and which personal data they were shown.
+audit = Table(
+    PREFIX + "audit",
+    metadata,
+    Column("tenant", Text, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("on", Text),
+    Column("recipient", Text),
+    Column("details", Json, nullable=False),
+    Column("correlation_id", Text),
+    _key("tenant", "id"),
+)
+_index("audit_recipient", audit.c.tenant, audit.c.recipient, audit.c.id, where="recipient IS NOT NULL")
 
 api_keys = Table(
     PREFIX + "api_keys",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -51,17 +52,32 @@ def standing(conn: Connection, tenants: Collection[str], now: datetime) -> dict[
     found: dict[str, list[Silence]] = {}
     rows = _STANDING.rows(conn, [(tenant,) for tenant in sorted(tenants)], now=now)
     for row in sorted(rows, key=lambda row: row.id.bytes):
-        found.setdefault(row.tenant, []).append(
-            Silence(
-                id=row.id,
-                matches=silence.parse(row.matches),
-                author=row.author,
-                comment=row.comment,
-                starts_at=row.starts_at,
-                ends_at=row.ends_at,
-            )
-        )
+        found.setdefault(row.tenant, []).append(_silence(row))
     return found
+
+
+def _silence(row: Any) -> Silence:
+    return Silence(
+        id=row.id,
+        matches=silence.parse(row.matches),
+        author=row.author,
+        comment=row.comment,
+        starts_at=row.starts_at,
+        ends_at=row.ends_at,
+    )
+
+
+def over(conn: Connection, tenant: str, *, most: int = 1000) -> list[Silence]:
+    """Those that have ended, the last first."""
+    ended = (silences.c.tenant == tenant, silences.c.ends_at <= dialect.now(conn))
+    chosen = sa.select(*silences.c).where(*ended).order_by(silences.c.ends_at.desc(), silences.c.id)
+    return [_silence(row) for row in conn.execute(chosen.limit(most))]
+
+
+def stands(conn: Connection, tenant: str, id: UUID) -> bool:
+    """Whether there is such a silence, ended or not."""
+    its = sa.exists().where(silences.c.tenant == tenant, silences.c.id == id)
+    return bool(conn.execute(sa.select(its)).scalar_one())
 
 
 def all_of(conn: Connection, tenant: str) -> list[Silence]:

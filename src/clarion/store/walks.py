@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,10 +16,11 @@ from sqlalchemy.sql import FromClause
 from clarion.errors import storable
 from clarion.event import Event, audience_from_json
 from clarion.severity import Severity
-from clarion.store import dialect
+from clarion.store import dialect, tallies
 from clarion.store.claims import Claimable, claim, claim_lost, visit_ends
 from clarion.store.prepared import LookUp
 from clarion.store.schema import events
+from clarion.tally import Counts
 
 DUE = Claimable(
     table=events,
@@ -105,9 +107,9 @@ def renew(conn: Connection, walk: Walk, *, lease: timedelta) -> bool:
     return bool(_update(conn, [walk], lease_until=dialect.after(conn, lease.total_seconds())))
 
 
-def finish(conn: Connection, walks: Sequence[Walk]) -> None:
-    """Everybody has been decided on."""
-    _update(conn, walks, due_at=None, lease_until=None, walked_at=dialect.now(conn))
+def finish(conn: Connection, walks: Sequence[Walk], decided: Counts | None = None) -> None:
+    """Everybody has been decided on: what is `decided` with it is counted at once with the events."""
+    _end(conn, walks, decided or Counter())
 
 
 def give_back(conn: Connection, walks: Sequence[Walk], *, wait: float = 0.0) -> None:
@@ -128,7 +130,14 @@ def postpone(conn: Connection, walk: Walk, seconds: float, *, failed: bool) -> N
 
 def give_up(conn: Connection, walk: Walk, why: str) -> None:
     """The walk has failed for good; the event says why."""
-    _update(conn, [walk], due_at=None, lease_until=None, walked_at=dialect.now(conn), failure=storable(why))
+    _end(conn, [walk], Counter(), failure=storable(why))
+
+
+def _end(conn: Connection, walks: Sequence[Walk], decided: Counts, **values: Any) -> None:
+    """Of several, all are this process's: they are locked."""
+    if _update(conn, walks, due_at=None, lease_until=None, walked_at=dialect.now(conn), **values):
+        decided = decided + tallies.of_events(walk.event for walk in walks)
+    tallies.add(conn, decided)
 
 
 def _update(conn: Connection, walks: Sequence[Walk], **values: Any) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from jinja2 import meta
+from jinja2 import meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from clarion.errors import ConfigError, InvalidInput, UnknownName
@@ -39,6 +39,15 @@ class Template:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The file that writes a part, or that would; `text` is empty where there is none yet."""
+
+    name: str
+    text: str
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """What a file is for, as its path says."""
 
@@ -49,12 +58,15 @@ class Place:
 
 
 class Library:
-    """All templates, compiled. `directory` holds `<event type>/<channel>[.<locale>].<part>.j2`."""
+    """All templates, compiled. `directory` holds `<event type>/<channel>[.<locale>].<part>.j2`.
 
-    def __init__(self, directory: Path | None = None) -> None:
+    `edited`: texts that stand for such files, by name.
+    """
+
+    def __init__(self, directory: Path | None = None, edited: Mapping[str, str] | None = None) -> None:
         if directory is not None and not directory.is_dir():
             raise ConfigError(f"the template directory {str(directory)!r} does not exist")
-        self._loader = _loader(directory)
+        self._loader = _loader(directory, edited or {})
         self._environment = _environment(self._loader)
         self._templates = dict(self._load(BUILT_IN_FOLDER, BUILT_IN))
         for folder in sorted(directory.iterdir()) if directory else ():
@@ -66,6 +78,9 @@ class Library:
                 self._load_shared(folder)
             else:
                 self._templates.update(self._load(folder.name, folder))
+        for name in edited or ():
+            folder_, _, file = name.partition("/")
+            self._templates.update([self._of_file(folder_, file)])
 
     def find(self, type: str, channel: str, locales: Sequence[str], part: str) -> Template | None:
         """The closest template: of the type before the default, of the channel before `any`, by locale."""
@@ -90,23 +105,47 @@ class Library:
                 problems[f"template {template.name} is for {unknown}"] = None
         return list(problems)
 
+    def source(self, type: str, channel: str, part: str, found: Template | None) -> Source:
+        """The text of a template; where a part has none, what its file would be called."""
+        if found is None:
+            return Source(f"{type}/{channel}.{part}.j2", "", exists=False)
+        text, _, _ = self._loader.get_source(self._environment, found.name)
+        return Source(found.name, text, exists=True)
+
+    def reads(self, type: str) -> list[str]:
+        """The names in `data` that templates of this type ask for, or those for all types; by name."""
+        folders = (type, DEFAULT_FOLDER)
+        names = [t.name for place, t in self._templates.items() if place.folder in folders]
+        return sorted({field for name in names for field in self._fields(name)})
+
+    def _fields(self, name: str) -> Iterator[str]:
+        tree = self._environment.parse(self._loader.get_source(self._environment, name)[0], name)
+        for asked in tree.find_all((nodes.Getattr, nodes.Getitem)):
+            match asked:
+                case nodes.Getattr(node=nodes.Name(name="data"), attr=field):
+                    yield field
+                case nodes.Getitem(node=nodes.Name(name="data"), arg=nodes.Const(value=str(field))):
+                    yield field
+
     def _load(self, name: str, folder: Path) -> Iterator[tuple[Place, Template]]:
         for path in sorted(folder.iterdir()):
-            if path.name.startswith("."):
-                continue
-            found = _file_name.fullmatch(path.name)
-            if found is None:
-                raise ConfigError(
-                    f"{path}: name templates <channel>.<part>.j2 or <channel>.<locale>.<part>.j2, <part> one of {', '.join(PARTS)}"
-                )
-            tag = None
-            if found["locale"] is not None:
-                locale = words.parse(found["locale"])
-                if locale is None:
-                    raise ConfigError(f"{path}: {found['locale']!r} is no locale; name it like de or pt_BR")
-                tag = words.tag(locale)
-            place = Place(name, found["channel"], tag, found["part"])
-            yield place, self._compile(f"{name}/{path.name}")
+            if not path.name.startswith("."):
+                yield self._of_file(name, path.name, path)
+
+    def _of_file(self, folder: str, file: str, path: Path | None = None) -> tuple[Place, Template]:
+        """What this file of a folder is for, and what it says; `path`: to name it by, where something is wrong."""
+        found, called = _file_name.fullmatch(file), path or f"{folder}/{file}"
+        if found is None:
+            raise ConfigError(
+                f"{called}: name templates <channel>.<part>.j2 or <channel>.<locale>.<part>.j2, <part> one of {', '.join(PARTS)}"
+            )
+        tag = None
+        if found["locale"] is not None:
+            locale = words.parse(found["locale"])
+            if locale is None:
+                raise ConfigError(f"{called}: {found['locale']!r} is no locale; name it like de or pt_BR")
+            tag = words.tag(locale)
+        return Place(folder, found["channel"], tag, found["part"]), self._compile(f"{folder}/{file}")
 
     def _load_shared(self, folder: Path) -> None:
         for path in sorted(folder.rglob("*.j2")):
@@ -166,9 +205,10 @@ def _escapes(name: str | None) -> bool:
     return name is not None and name.endswith(".html.j2")
 
 
-def _loader(directory: Path | None) -> jinja2.BaseLoader:
+def _loader(directory: Path | None, edited: Mapping[str, str]) -> jinja2.BaseLoader:
     loaders: list[jinja2.BaseLoader] = [
-        jinja2.PrefixLoader({BUILT_IN_FOLDER: jinja2.FileSystemLoader(BUILT_IN)})
+        jinja2.DictLoader(edited),
+        jinja2.PrefixLoader({BUILT_IN_FOLDER: jinja2.FileSystemLoader(BUILT_IN)}),
     ]
     if directory is not None:
         loaders.append(jinja2.FileSystemLoader(directory))

@@ -24,6 +24,8 @@ _joiners = re.compile("[\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]")
 
 def clean(text: str) -> str:
     """`text` with newlines as its only line breaks, without control characters, trimmed."""
+    if text.isprintable():  # as most are: on one line, with nothing in it but spaces that cannot be seen
+        return text.rstrip()
     text = _breaks.sub("\n", text).replace("\u2029", "\n\n")
     lines = [line.rstrip() for line in _controls.sub("", text).split("\n")]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
@@ -31,8 +33,10 @@ def clean(text: str) -> str:
 
 def one_line(text: str, limit: int = TITLE_LIMIT) -> str:
     """`text` on a single line of at most `limit` characters, as titles and headers need it."""
-    text = _spaces.sub(" ", clean(text))
-    return cut(_turning.sub("", text).strip(), limit)
+    text = clean(text)
+    if not text.isprintable() or "  " in text:
+        text = _turning.sub("", _spaces.sub(" ", text))
+    return cut(text.strip(), limit)
 
 
 def cut(text: str, limit: int) -> str:
@@ -60,9 +64,7 @@ def wrap(text: str, width: int = PLAIN_WIDTH) -> str:
 
 def paragraphs(text: str, style: str = "", css: str = "") -> Markup:
     """`text` as escaped `<p>`s, its single line breaks as `<br>`, each with its own direction of writing."""
-    opening = Markup('<p dir="auto" class="{}" style="{}">').format(css, style)
-    return Markup("\n").join(
-        opening + Markup("<br>").join(escape(line) for line in part.split("\n")) + Markup("</p>")
-        for part in re.split(r"\n\n+", clean(str(text)))
-        if part.strip()
-    )
+    opening = f'<p dir="auto" class="{escape(css)}" style="{escape(style)}">'
+    parts = [str(escape(part)) for part in re.split(r"\n\n+", clean(str(text))) if part.strip()]
+    lines = [opening + part.replace("\n", "<br>") + "</p>" for part in parts]
+    return Markup("\n".join(lines))  # noqa: S704 - what is from outside is escaped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from clarion.recipient import Recipient
 from clarion.severity import Severity
 from clarion.templates import links
 from clarion.templates import words as languages
-from clarion.templates.library import PARTS, WORDS_FOLDER, Library, Template, write
+from clarion.templates.library import PARTS, WORDS_FOLDER, Library, Source, Template, write
 from clarion.templates.plain import clean, one_line
 from clarion.templates.said import excerpt, say
 
@@ -36,12 +36,7 @@ class Parts:
     text: Template | None
     html: Template | None
     plain: Template | None
-
-    @property
-    def personal(self) -> bool:
-        return any(
-            part is not None and part.personal for part in (self.subject, self.text, self.html, self.plain)
-        )
+    personal: bool  # one of them reads `recipient`
 
 
 class Renderer:
@@ -55,8 +50,12 @@ class Renderer:
         base_url: str | None = None,
         directory: Path | str | None = None,
         default_locale: str = "en",
+        edited: Mapping[str, str] | None = None,
     ) -> None:
-        """Loads and checks all templates and catalogues; raises `ConfigError`."""
+        """Loads and checks all templates and catalogues; raises `ConfigError`.
+
+        `edited`: texts that stand for files, or beside them, by name: `cl.comment.created/email.text.j2`.
+        """
         default = languages.parse(default_locale)
         if default is None:
             raise ConfigError(f"default_locale {default_locale!r} is no locale; name it like 'en' or 'pt-BR'")
@@ -64,7 +63,8 @@ class Renderer:
         self._app_name = one_line(app_name) or "Clarion"
         self._base_url = links.base(base_url)
         self._default = default
-        self._library = Library(folder)
+        self._folder = folder
+        self._library = Library(folder, edited or {})
         self._languages = languages.Languages(default, folder and folder / WORDS_FOLDER)
         self._parts = lru_cache(maxsize=1024)(self._find_parts)
         self._tag = lru_cache(maxsize=1024)(self._find_tag)
@@ -104,6 +104,10 @@ class Renderer:
                 self._kept.popitem(last=False)
         return content
 
+    def personal(self, type: EventType, *, channel: str, locale: str) -> bool:
+        """Whether each recipient is written to in words of their own."""
+        return self._parts(type.code, channel, self.locale(locale)).personal
+
     def url(self, event: Event) -> str | None:
         """Where the event leads: http, https, or a path while there is no `base_url`; else `None`."""
         return self._link(event.url)
@@ -116,13 +120,34 @@ class Renderer:
         """A sentence for each template that none of these types (and channels) will ever use."""
         return self._library.check({type.code for type in types}, channels)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What makes another like it, in another process."""
+        return {
+            "app_name": self._app_name,
+            "base_url": self._base_url,
+            "directory": None if self._folder is None else str(self._folder.resolve()),
+            "default_locale": languages.tag(self._default),
+        }
+
+    def sources(self, type: str, channel: str, locale: str) -> dict[str, Source]:
+        """What writes each part for this type, on this channel, in this locale."""
+        parts = self._parts(type, channel, self.locale(locale))
+        return {part: self._library.source(type, channel, part, getattr(parts, part)) for part in PARTS}
+
+    def reads(self, type: str) -> list[str]:
+        """The names in an event's data that the templates of this type ask for."""
+        return self._library.reads(type)
+
     def _find_tag(self, wanted: tuple[str | None, ...]) -> str:
         found = (languages.parse(name) for name in wanted if name)
         return languages.tag(next((locale for locale in found if locale is not None), self._default))
 
     def _find_parts(self, type: str, channel: str, tag: str) -> Parts:
         locales = languages.widening(languages.parse(tag) or self._default)
-        return Parts(**{part: self._library.find(type, channel, locales, part) for part in PARTS})
+        found = {part: self._library.find(type, channel, locales, part) for part in PARTS}
+        personal = any(template is not None and template.personal for template in found.values())
+        return Parts(**found, personal=personal)
 
     def _values(
         self, event: Event, type: EventType, reason: str, tag: str, severity: Severity

@@ -22,7 +22,9 @@ from clarion.web import (
     recipients,
     session,
     static_files,
+    statistics,
 )
+from clarion.web.console import routes as console
 from clarion.web.guard import Guard
 from clarion.web.service import Service
 from clarion.web.settings import Settings
@@ -34,6 +36,7 @@ ROUTERS = (
     me.router,
     inbox.router,
     session.router,
+    statistics.router,
     health.router,
 )
 
@@ -67,6 +70,7 @@ def create_app(clarion: Clarion, settings: Settings | None = None) -> FastAPI:
     for router in ROUTERS:
         app.router.routes.extend(router.routes)
     app.router.routes.extend(static_files.routes())
+    app.router.routes.extend(console.routes())
     for kind in problem.HANDLED:
         app.add_exception_handler(kind, problem.answer)
     if settings.cors_origins:

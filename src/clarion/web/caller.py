@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from clarion import api_key
+
 Kind = Literal["key", "recipient", "operator"]
 
 
@@ -33,4 +35,4 @@ class Caller:
         return self.recipient
 
     def may(self, scope: str) -> bool:
-        return scope in self.scopes
+        return scope in api_key.allowed(self.scopes)

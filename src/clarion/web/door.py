@@ -38,6 +38,14 @@ class Door:
             self._keys_rate.take(caller.key)
         return caller
 
+    async def operator(self, request: HTTPConnection, csrf: str | None = None) -> Caller:
+        """For a page: by the session's cookie alone, with the token of its form where something is done."""
+        if COOKIE not in request.cookies:
+            raise unknown("nobody is signed in here")
+        caller = await self._sessions.caller(request, csrf)
+        self._keys_rate.take(caller.key)
+        return caller
+
     async def _find(self, request: HTTPConnection) -> Caller:
         said = request.headers.get("authorization")
         if said is not None:

@@ -32,6 +32,11 @@ async def ready(service: Parts) -> shapes.Health:
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def metrics(_caller: MetricsReader, service: Parts) -> Response:
     """What this process counted and what waits, of the whole installation, for Prometheus."""
+    return await counted(service)
+
+
+async def counted(service: Service) -> Response:
+    """What `/metrics` answers. Raises a `Problem` 404 where nothing is counted."""
     if not telemetry.COUNTING:
         raise Problem("not-found", "nothing is counted here; install clarion[metrics]")
     return Response(

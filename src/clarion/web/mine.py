@@ -25,6 +25,7 @@ from clarion.web.strict import StrictRoute
 router = APIRouter(prefix="/v1/me", tags=["me"], route_class=StrictRoute)
 
 _DAYS = {day[:3]: day for day in WEEKDAYS}
+_MODES = ("now",)  # nothing collects digests yet: the mode is kept, and not offered
 
 
 class Mine(Shape):
@@ -39,6 +40,7 @@ class Mine(Shape):
     quiet_hours: dict[str, Any] | None = Field(examples=[{"mon": [["22:00", "07:00"]], "passes": "urgent"}])
     addresses: dict[str, list[str]]
     channels: list[str]
+    modes: list[str] = Field(description="What is offered as `mode` of a preference.")
     types: list[ForType]
     topics: list[Followed]
     preferences: list[Preference]
@@ -51,6 +53,7 @@ class Mine(Shape):
             recipient=person.id,
             quiet_hours=None if person.quiet_hours is None else by_day(person.quiet_hours),
             addresses={channel: list(values) for channel, values in said.addresses.items()},
+            modes=list(_MODES),
             channels=sorted(channels, key=lambda channel: (channel != INBOX, channel)),
             types=[ForType.model_validate(one) for one in said.types],
             topics=[Followed.model_validate(one) for one in said.topics],

@@ -16,7 +16,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clarion import ids
-from clarion.errors import ClarionError, Conflict, HostTransaction, InvalidInput, NotFound, NotMigrated, shown
+from clarion.errors import (
+    ClarionError,
+    Conflict,
+    HostTransaction,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotMigrated,
+    shown,
+)
 from clarion.workers.wiring import DatabaseAway
 
 log = logging.getLogger(__name__)
@@ -96,6 +105,8 @@ def of(error: Exception) -> Problem:  # noqa: PLR0911 - a table
             return Problem("not-found", str(error))
         case InvalidInput():
             return Problem("invalid", str(error))
+        case NotAllowed():
+            return Problem("forbidden", str(error))
         case Conflict():
             return Problem("conflict", str(error))
         case NotMigrated():

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 
 import uvicorn
+from starlette.routing import BaseRoute
 
 from clarion.app import Clarion
 from clarion.errors import ConfigError, said
@@ -36,10 +37,16 @@ class Service:
     """An HTTP server, and a worker if there is one: they start, run and stop together."""
 
     def __init__(
-        self, clarion: Clarion, settings: Settings, listening: socket.socket, worker: Running | None
+        self,
+        clarion: Clarion,
+        settings: Settings,
+        listening: socket.socket,
+        worker: Running | None,
+        routes: Sequence[BaseRoute] = (),
     ) -> None:
         self._worker, self._listening = worker, listening
         self._app = create_app(clarion, settings)
+        self._app.router.routes[:0] = routes
         self._server = _Server(
             uvicorn.Config(
                 self._app,
@@ -84,19 +91,33 @@ def serve(clarion: Clarion, settings: Settings, *, host: str, port: int, works: 
 
     `works`: be a worker, too. Raises `ConfigError` where the address cannot be had.
     """
-    with closing(_bound(host, port)) as listening:
-        worker = clarion.worker() if works else None
-        service = Service(clarion, settings, listening, worker)
-
-        def start() -> None:
-            clarion.start()
-            log.info("listening on %s", _url(listening))
-
-        process.run(service, start, grace=clarion.grace)
+    with closing(bound(host, port)) as listening:
+        serve_on(listening, clarion, settings, works=works)
 
 
-def _bound(host: str, port: int) -> socket.socket:
-    """Bound here, so that what cannot be is one sentence; a free port is chosen for port 0."""
+def serve_on(
+    listening: socket.socket,
+    clarion: Clarion,
+    settings: Settings,
+    *,
+    works: bool = True,
+    routes: Sequence[BaseRoute] = (),
+    ready: Callable[[], None] = lambda: None,
+) -> None:
+    """The same on what is `bound`. `routes`: of the application's own, beside Clarion's and before them; `ready` is
+    called once who connects is answered."""
+    service = Service(clarion, settings, listening, clarion.worker() if works else None, routes)
+
+    def start() -> None:
+        clarion.start()
+        log.info("listening on %s", url_of(listening))
+        ready()
+
+    process.run(service, start, grace=clarion.grace)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Bound here, so that what cannot be is one sentence; a free port is chosen for port 0. Raises `ConfigError`."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -114,6 +135,6 @@ def _bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _url(listening: socket.socket) -> str:
+def url_of(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -21,7 +21,7 @@ from uuid import UUID
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
-from clarion import clock
+from clarion import api_key, clock
 from clarion.api_key import ApiKey
 from clarion.web.caller import Caller
 from clarion.web.keyring import Keyring
@@ -53,7 +53,7 @@ class Sessions:
         self._secret = (settings.session_secret or secrets.token_urlsafe(32)).encode()
 
     def begin(self, key: ApiKey, request: HTTPConnection, response: Response) -> Session:
-        """Sign in with a key, which has the scope `operate`: the cookie is set on the response."""
+        """Sign in with a key, which has the scope `observe`: the cookie is set on the response."""
         ends = min(clock.now() + self._lasts, key.expires_at or datetime.max.replace(tzinfo=UTC))
         said = json.dumps([key.tenant, str(key.id), int(ends.timestamp()), secrets.token_urlsafe(12)])
         body = base64.urlsafe_b64encode(said.encode()).rstrip(b"=").decode()
@@ -63,32 +63,34 @@ class Sessions:
             cookie,
             max_age=max(0, int((ends - clock.now()).total_seconds())),
             path="/",
-            secure=not _is_loopback(request.url.hostname),
+            secure=is_secure(request),
             httponly=True,
             samesite="strict",
         )
         return self._read(cookie)
 
     def end(self, request: HTTPConnection, response: Response) -> None:
-        response.delete_cookie(
-            COOKIE, path="/", secure=not _is_loopback(request.url.hostname), httponly=True, samesite="strict"
-        )
+        response.delete_cookie(COOKIE, path="/", secure=is_secure(request), httponly=True, samesite="strict")
 
     def of(self, request: HTTPConnection) -> Session:
         """The session of this request's cookie. Raises a `Problem` 401."""
         return self._read(request.cookies.get(COOKIE, ""))
 
-    async def caller(self, request: HTTPConnection) -> Caller:
-        """The operator. Raises a `Problem`: 401 where there is no such session, 403 for what may be forged."""
+    async def caller(self, request: HTTPConnection, csrf: str | None = None) -> Caller:
+        """The operator. `csrf`: from a form, where it is not in the header.
+
+        Raises a `Problem`: 401 where there is no such session, 403 for what may be forged.
+        """
         session = self.of(request)
         if request.scope.get("method", "GET") not in _SAFE:
-            _check_origin(request)
-            if not hmac.compare_digest(request.headers.get(CSRF_HEADER, "").encode(), session.csrf.encode()):
+            check_origin(request)
+            said = csrf if csrf is not None else request.headers.get(CSRF_HEADER, "")
+            if not hmac.compare_digest(said.encode(), session.csrf.encode()):
                 raise Problem(
                     "csrf", "send the session's csrf token, as GET /v1/session tells it, in Clarion-CSRF"
                 )
         key = await self._keyring.of_id(session.tenant, session.key)
-        if key is None or "operate" not in key.scopes:
+        if key is None or "observe" not in api_key.allowed(key.scopes):
             raise _over("the key with which this session began has expired or was revoked")
         return Caller(
             kind="operator",
@@ -97,6 +99,15 @@ class Sessions:
             scopes=frozenset(key.scopes),
             key=key.id,
         )
+
+    def sealed(self, request: HTTPConnection, what: str, body: str) -> str:
+        """`body`, so that only this session reads it again, and as nothing but what it is."""
+        return f"{body}.{self._signed(f'{what}:{self.of(request).csrf}', body)}"
+
+    def unsealed(self, request: HTTPConnection, what: str, sealed: str) -> str | None:
+        body = sealed.partition(".")[0]
+        holds = hmac.compare_digest(sealed.encode(), self.sealed(request, what, body).encode())
+        return body if holds else None
 
     def _read(self, cookie: str) -> Session:
         body, _, signature = cookie.partition(".")
@@ -118,7 +129,7 @@ class Sessions:
         return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _check_origin(request: HTTPConnection) -> None:
+def check_origin(request: HTTPConnection) -> None:
     """A browser says where the page is from that asks: it must be from here."""
     origin = request.headers.get("origin")
     elsewhere = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
@@ -132,6 +143,11 @@ def _over(why: str) -> Problem:
     return Problem(
         "unauthenticated", f"{why}; sign in again", headers={"WWW-Authenticate": 'Bearer realm="clarion"'}
     )
+
+
+def is_secure(request: HTTPConnection) -> bool:
+    """Whether cookies go over https only: everywhere but on the machine itself."""
+    return not _is_loopback(request.url.hostname)
 
 
 def _is_loopback(host: str | None) -> bool:

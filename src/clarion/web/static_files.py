@@ -15,7 +15,13 @@ from starlette.routing import Route
 
 from clarion.web.problem import Problem
 
-KINDS = {".js": "text/javascript", ".json": "application/json", ".ts": "text/plain"}
+KINDS = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".ts": "text/plain",
+}
 # Asked for again each time, and hardly ever sent again: after an upgrade no page mixes files of two versions for long.
 _CACHED = "public, no-cache"
 
@@ -30,22 +36,23 @@ class File:
 
 def routes() -> list[Route]:
     """Below `/static`: the components find the service one level above their own folder."""
-    files = _read(resources.files("clarion.web").joinpath("static"), "")
+    files = read(resources.files("clarion.web").joinpath("static"))
 
     async def answer(request: Request) -> Response:
         file = files.get(request.path_params["path"])
         if file is None:
             raise Problem("not-found", "there is no such file; clarion.js is one")
-        return _answer(file, request)
+        return answer_with(file, request)
 
     return [Route("/static/{path:path}", answer, methods=["GET", "HEAD"])]
 
 
-def _read(folder: Traversable, path: str) -> Mapping[str, File]:
+def read(folder: Traversable, path: str = "") -> Mapping[str, File]:
+    """The files of a folder, by their path in it."""
     found: dict[str, File] = {}
     for one in folder.iterdir():
         if one.is_dir():
-            found |= _read(one, f"{path}{one.name}/")
+            found |= read(one, f"{path}{one.name}/")
             continue
         kind = next((kind for ending, kind in KINDS.items() if one.name.endswith(ending)), None)
         if kind is not None:
@@ -55,7 +62,7 @@ def _read(folder: Traversable, path: str) -> Mapping[str, File]:
     return found
 
 
-def _answer(file: File, request: Request) -> Response:
+def answer_with(file: File, request: Request) -> Response:
     packed = "gzip" in request.headers.get("accept-encoding", "")
     tag = f'W/"{file.tag}"'
     headers = {

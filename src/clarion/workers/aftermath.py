@@ -83,10 +83,14 @@ def of_outcomes(hooks: Hooks, channel: str, settled: Settled) -> None:
 
 
 def _count(channel: str, settled: Settled) -> None:
-    outcomes = [one.outcome for one in settled.kept]
-    ends = Counter([o.result for o in outcomes if o.wait is None])
+    others = [one.outcome for one in settled.kept if one.outcome.result is not Result.SENT]
+    sent = len(settled.kept) - len(others)  # by far the most
+    ends = Counter({Result.SENT: sent} if sent else {}) + Counter(
+        [o.result for o in others if o.wait is None]
+    )
     telemetry.ended({(channel, result.value): number for result, number in ends.items()})
-    attempts = Counter([(o.result, o.code) for o in outcomes if o.result in _ATTEMPTS])
+    attempts: Counter[tuple[Result, str | None]] = Counter({(Result.SENT, None): sent} if sent else {})
+    attempts.update([(o.result, o.code) for o in others if o.result in _ATTEMPTS])
     telemetry.attempted(
         {(channel, result.value, code): number for (result, code), number in attempts.items()}
     )

@@ -15,8 +15,10 @@ from clarion.delivery import Claim, Outcome, Result, held, suppressed, wait_whil
 from clarion.errors import storable
 from clarion.event import Event
 from clarion.event_type import EventType
+from clarion.message import Content
 from clarion.plan import Planned, plan
 from clarion.recipient import Address, Recipient, StoredAddress
+from clarion.severity import Severity
 from clarion.store import queue, withdrawals
 from clarion.store.people import People
 from clarion.store.queue import Work
@@ -27,14 +29,26 @@ from clarion.workers.facts import Asked
 _UNDECLARED_WAIT = timedelta(seconds=10)
 
 
+class Said(NamedTuple):
+    """The words of an event on a channel for all who are `Alike`."""
+
+    locale: str
+    url: str | None
+    content: Content
+
+
+Alike = tuple[str | None, str | None, str, Severity]  # locales of recipient and address, reason, severity
+
+
 class Ready(NamedTuple):
-    """A claimed delivery that is still wanted."""
+    """A claimed delivery that is still wanted. `said`: kept by all of a group, filled as they are sent."""
 
     work: Work
     event: Event
     type: EventType
     recipient: Recipient
     address: StoredAddress
+    said: dict[Alike, Said]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +141,7 @@ def ask(group: Group, channel: str) -> tuple[list[Ready], list[tuple[Work, Outco
     candidates = [candidate(work, channel) for work in group.works]
     answers = plan(group.event, group.type, candidates, group.facts, group.works[0].claim.now).planned
     ready, refused = [], []
+    said: dict[Alike, Said] = {}
     refusals: dict[int, Outcome | None] = {}  # by question
     for work, answer in zip(group.works, answers, strict=True):
         if answer.question not in refusals:
@@ -138,7 +153,7 @@ def ask(group: Group, channel: str) -> tuple[list[Ready], list[tuple[Work, Outco
             refused.append((work, suppressed("reachable", "the address was removed or is dead")))
         else:
             recipient = work.known or Recipient(id=work.recipient)
-            ready.append(Ready(work, group.event, group.type, recipient, work.address))
+            ready.append(Ready(work, group.event, group.type, recipient, work.address, said))
     return ready, refused
 
 

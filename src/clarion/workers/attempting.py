@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import timedelta
 
 from clarion import clock, telemetry, tracing
@@ -13,76 +14,94 @@ from clarion.message import Message
 from clarion.policy import Retries
 from clarion.recipient import Address
 from clarion.templates import Renderer
-from clarion.workers.asking import Ready
+from clarion.workers.asking import Alike, Ready, Said
 from clarion.workers.hands import Hand
 
 
-async def attempt(channel: Channel, renderer: Renderer, ready: Ready, hand: Hand) -> Outcome:
+def attempt(channel: Channel, renderer: Renderer, ready: Ready, hand: Hand) -> Awaitable[Outcome]:
     """Whatever a channel does, it comes to an outcome; `hand` knows whether it was cut off."""
-    event, claim = ready.event, ready.work.claim
-    with telemetry.Meanwhile(
-        lambda: telemetry.about(event, delivery=claim.delivery_id, channel=channel.name)
-    ):
-        if not tracing.ON:
-            return (await _tried(channel, renderer, ready, hand))[0]
-        with tracing.sending(event, channel.name, claim.delivery_id, claim.attempts + 1) as span:
-            outcome, error = await _tried(channel, renderer, ready, hand)
-            span.say("clarion.result", outcome.result.value)
-            if error is not None:
-                span.failed(error, telemetry.code_of(outcome.code))
-            return outcome
+    tried = _traced if tracing.ON else _tried
+    return tried(channel, renderer, ready, hand)
+
+
+async def _traced(channel: Channel, renderer: Renderer, ready: Ready, hand: Hand) -> Outcome:
+    claim = ready.work.claim
+    with tracing.sending(ready.event, channel.name, claim.delivery_id, claim.attempts + 1) as span:
+        return await _tried(channel, renderer, ready, hand, span)
 
 
 async def _tried(
-    channel: Channel, renderer: Renderer, ready: Ready, hand: Hand
-) -> tuple[Outcome, BaseException | None]:
-    """With the error that it is the outcome of, if it is."""
-    began = clock.monotonic()
+    channel: Channel, renderer: Renderer, ready: Ready, hand: Hand, span: tracing.Taken | None = None
+) -> Outcome:
+    began, claim = clock.monotonic(), ready.work.claim
     error: BaseException
-    try:
-        message = message_of(ready, channel.name, renderer)
-        address = Address(ready.address.channel, ready.address.value, ready.address.locale)
-        receipt = await channel.send(message, address)
-    except asyncio.CancelledError:
-        why = "no answer before the lease ended" if hand.cut else "the worker stopped meanwhile"
-        error = Retry("unknown_outcome", why)
-    except Exception as raised:  # noqa: BLE001 - whatever a channel raises is an outcome
-        error = raised
-    else:
-        kept = receipt if isinstance(receipt, str) else None  # it was taken, whatever a channel returns
-        return sent(kept, timedelta(seconds=clock.monotonic() - began)), None
+    with telemetry.Meanwhile(
+        lambda: telemetry.about(ready.event, delivery=claim.delivery_id, channel=channel.name)
+    ):
+        try:
+            message = message_of(ready, channel.name, renderer)
+            address = Address(ready.address.channel, ready.address.value, ready.address.locale)
+            receipt = await channel.send(message, address)
+        except asyncio.CancelledError:
+            why = "no answer before the lease ended" if hand.cut else "the worker stopped meanwhile"
+            error = Retry("unknown_outcome", why)
+        except Exception as raised:  # noqa: BLE001 - whatever a channel raises is an outcome
+            error = raised
+        else:
+            kept = receipt if isinstance(receipt, str) else None  # it was taken, whatever a channel returns
+            outcome = sent(kept, timedelta(seconds=clock.monotonic() - began))
+            return outcome if span is None else _said(span, outcome)
     took = timedelta(seconds=clock.monotonic() - began)
-    return failed(ready.work.claim, error, ready.type.policy.retries, took), error
+    outcome = failed(claim, error, ready.type.policy.retries, took)
+    return outcome if span is None else _said(span, outcome, error)
+
+
+def _said(span: tracing.Taken, outcome: Outcome, error: BaseException | None = None) -> Outcome:
+    span.say("clarion.result", outcome.result.value)
+    if error is not None:
+        span.failed(error, telemetry.code_of(outcome.code))
+    return outcome
 
 
 def message_of(ready: Ready, channel: str, renderer: Renderer) -> Message:
     """What is sent. Raises `Reject` where it cannot be rendered: no later attempt will do better."""
-    work, event = ready.work, ready.event
+    work, recipient = ready.work, ready.recipient
+    alike = recipient.locale, ready.address.locale, work.reason, work.severity
+    said = ready.said.get(alike) or _written(ready, alike, channel, renderer)
+    claim = work.claim
+    return Message(
+        claim.delivery_id,
+        claim.tenant,
+        ready.event,
+        recipient,
+        work.reason,
+        work.severity,
+        said.locale,
+        said.url,
+        said.content,
+        claim.attempts + 1,
+    )
+
+
+def _written(ready: Ready, alike: Alike, channel: str, renderer: Renderer) -> Said:
+    """The words for this one, and for all who are like it, unless each has words of their own."""
     locale = renderer.locale(ready.recipient.locale, ready.address.locale)
     try:
         content = renderer.render(
-            event,
+            ready.event,
             ready.type,
             channel=channel,
-            reason=work.reason,
+            reason=ready.work.reason,
             locale=locale,
-            severity=work.severity,
+            severity=ready.work.severity,
             recipient=ready.recipient,
         )
     except InvalidInput as error:
         raise Reject("render", str(error)) from error
-    return Message(
-        id=work.claim.delivery_id,
-        tenant=work.claim.tenant,
-        event=event,
-        recipient=ready.recipient,
-        reason=work.reason,
-        severity=work.severity,
-        locale=locale,
-        url=renderer.url(event),
-        content=content,
-        attempt=work.claim.attempts + 1,
-    )
+    said = Said(locale, renderer.url(ready.event), content)
+    if not renderer.personal(ready.type, channel=channel, locale=locale):
+        ready.said[alike] = said
+    return said
 
 
 def failed(

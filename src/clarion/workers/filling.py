@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,12 +18,13 @@ from clarion.preference import Choices
 from clarion.question import Question
 from clarion.recipient import Address
 from clarion.severity import Severity
-from clarion.store import blocked, dialect, notifications, slots, vacancies, withdrawals
+from clarion.store import blocked, dialect, notifications, slots, tallies, vacancies, withdrawals
 from clarion.store.blocked import Blocked
 from clarion.store.notifications import Outgoing
 from clarion.store.slots import Taken
 from clarion.store.vacancies import Vacancy
 from clarion.store.withdrawals import Withdrawn
+from clarion.tally import Counts
 from clarion.workers import facts
 from clarion.workers.facts import Asked
 
@@ -107,6 +109,7 @@ class _Again:
         self._outgoing = Outgoing(lanes)
         self._takings: list[Taken] = []
         self._blocked: dict[slots.Key, datetime] = {}
+        self._counted: Counts = Counter()
         self.floor, self.told = floor, False
 
     def ask(self, one: Stopped, known: Facts) -> None:
@@ -119,7 +122,9 @@ class _Again:
         for _, full in decided.blocked:
             since = self._blocked.get((tenant, recipient, full), one.blocked.created_at)
             self._blocked[tenant, recipient, full] = min(since, one.blocked.created_at)
-        if any(decision.told and decision.channel in untold for decision in answer.decisions):
+        news = [d for d in answer.decisions if d.told and d.channel in untold]
+        if news:
+            self._counted += tallies.of_news(one.event, news, self._now)
             self._tell(one, question, answer)
         elif decided.blocked and (recipient, key) not in decided.blocked:  # others stand in its way now
             blocked.rewrite(self._conn, one.event, one.blocked.id, question, answer, self._now)
@@ -155,6 +160,7 @@ class _Again:
     def write(self, taken: slots.Read, *, everybody: bool) -> None:
         """Deliveries, slots, and who waits for them. Unless `everybody` was asked, the others wait on as they did."""
         self._outgoing.write(self._conn)
+        tallies.add(self._conn, self._counted)
         slots.take(self._conn, self._takings, taken, self._now)
         if self.floor is not None or not everybody:
             self._blocked[self._vacancy.key] = self._vacancy.since

@@ -1,4 +1,5 @@
-"""Upkeep of what was decided: withdrawals are applied, steps of open conditions taken, and what is too old is ended.
+"""Upkeep of what was decided: withdrawals are applied, steps of open conditions taken, what operators confirmed is carried
+out, and what is too old is ended.
 
 Every worker does it, none leads: each piece is a transaction that finds out whether there is anything left to do.
 """
@@ -12,7 +13,7 @@ from uuid import UUID
 from sqlalchemy.engine import Connection
 
 from clarion import telemetry
-from clarion.store import applying, concerned, escalations, marking
+from clarion.store import applying, carrying, concerned, escalations, marking, selecting
 from clarion.store.applying import Cursor
 from clarion.workers.expiring import Expiring
 from clarion.workers.loop import Bell
@@ -40,9 +41,10 @@ class Upkeep:
         """One round; the seconds to rest."""
         applied = await self._round(lambda conn: applying.pending(conn, most=_AT_ONCE), self._apply)
         escalated = await self._round(lambda conn: escalations.due(conn, most=_AT_ONCE), self._escalate)
+        carried = await self._round(lambda conn: selecting.running(conn, most=_AT_ONCE), self._carry_out)
         expired = await self._expiring.poll()
         returned = await self._return()
-        return 0.0 if applied or escalated or expired or returned else self._rest
+        return 0.0 if applied or escalated or carried or expired or returned else self._rest
 
     async def _return(self) -> bool:
         """Bring back what was snoozed until now."""
@@ -76,6 +78,16 @@ class Upkeep:
         page = await self._threads.transaction(lambda conn: applying.apply(conn, key, after=after, most=most))
         if page is not None and page.after is not None:
             self._after[key] = page.after
+        return page is not None
+
+    async def _carry_out(self, key: Key) -> bool:
+        """What an operator confirmed, and whoever began it did not bring to its end."""
+        lanes, most = self._wiring.lanes, self._wiring.limits.page
+        page = await self._threads.transaction(
+            lambda conn: carrying.carry_out(conn, *key, lanes=lanes, most=most)
+        )
+        if page is not None and page.queued:
+            self._wiring.database.waker.queued()
         return page is not None
 
     async def _escalate(self, key: Key) -> bool:

@@ -18,7 +18,7 @@ from clarion.delivery import LOSSES_ALLOWED, spread
 from clarion.errors import said
 from clarion.event import Event
 from clarion.event_type import EventType
-from clarion.store import conditions, walks, withdrawals
+from clarion.store import conditions, tallies, walks, withdrawals
 from clarion.store.conditions import Admission
 from clarion.store.walks import Walk
 from clarion.workers import aftermath, deciding
@@ -182,9 +182,11 @@ class Walking:
 
         def work(conn: Connection) -> list[Page]:
             kept = deciding.write(conn, pages, lanes=self._wiring.lanes, fresh=fresh, made=made)
+            counted = tallies.of_decisions(made)
             if last:
-                walks.finish(conn, [page.walk for page in kept])
+                walks.finish(conn, [page.walk for page in kept], counted)
             else:
+                tallies.add(conn, counted)
                 for page in kept:
                     walks.advance(conn, page.walk, cursor=cursor, lease=lease)
             return kept

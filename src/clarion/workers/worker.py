@@ -10,6 +10,7 @@ from contextlib import suppress
 from clarion.errors import said
 from clarion.store.waker import Due
 from clarion.workers.fanout import FanOut
+from clarion.workers.folding import Folding
 from clarion.workers.grace import Grace
 from clarion.workers.loop import Bell, keep
 from clarion.workers.numbering import Numbering
@@ -59,12 +60,12 @@ class Worker:
 
     async def _run(self, threads: Threads) -> None:
         sending = {name: Bell() for name in self._wiring.channels}
-        walking, keeping_up, again, removing, numbering = Bell(), Bell(), Bell(), Bell(), Bell()
+        walking, keeping_up, again, removing, numbering, counting = (Bell() for _ in range(6))
         senders = {
             name: Sender(self._wiring, threads, channel, sending[name], freed=again.ring)
             for name, channel in self._wiring.channels.items()
         }
-        self._bells = [walking, keeping_up, again, removing, numbering, *sending.values()]
+        self._bells = [walking, keeping_up, again, removing, numbering, counting, *sending.values()]
         if self._stopped:
             return
 
@@ -83,6 +84,7 @@ class Worker:
             keep(upkeep.poll, keeping_up),
             keep(pruning.poll, removing),
             keep(numbers.poll, numbering),
+            keep(Folding(threads).poll, counting),
             keep(replanning.poll, again),
             *(keep(sender.poll, sending[name]) for name, sender in senders.items()),
         ]

@@ -64,6 +64,13 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_addresses")),
     )
     op.create_index(
+        "ix_clarion_addresses_begin",
+        "clarion_addresses",
+        ["tenant", "value"],
+        unique=False,
+        postgresql_ops={"value": "text_pattern_ops"},
+    )
+    op.create_index(
         "ix_clarion_addresses_gone",
         "clarion_addresses",
         ["tenant", "id"],
@@ -101,6 +108,27 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_api_keys")),
     )
     op.create_index("ix_clarion_api_keys_hash", "clarion_api_keys", ["hash"], unique=True)
+    op.create_table(
+        "clarion_audit",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("on", sa.Text(), nullable=True),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("details", Json(), nullable=False),
+        sa.Column("correlation_id", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_audit")),
+    )
+    op.create_index(
+        "ix_clarion_audit_recipient",
+        "clarion_audit",
+        ["tenant", "recipient", "id"],
+        unique=False,
+        postgresql_where=sa.text("recipient IS NOT NULL"),
+        sqlite_where=sa.text("recipient IS NOT NULL"),
+    )
     op.create_table(
         "clarion_changes",
         sa.Column("n", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -274,12 +302,28 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sqlite_where=sa.text("condition IS NOT NULL AND repeat_of IS NULL"),
     )
     op.create_index(
+        "ix_clarion_events_correlation",
+        "clarion_events",
+        ["tenant", "correlation_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("replace(correlation_id, '-', '') <> replace(CAST(id AS TEXT), '-', '')"),
+        sqlite_where=sa.text("replace(correlation_id, '-', '') <> replace(CAST(id AS TEXT), '-', '')"),
+    )
+    op.create_index(
         "ix_clarion_events_due",
         "clarion_events",
         ["tenant", "due_at"],
         unique=False,
         postgresql_where=sa.text("due_at IS NOT NULL AND losses = 0"),
         sqlite_where=sa.text("due_at IS NOT NULL AND losses = 0"),
+    )
+    op.create_index(
+        "ix_clarion_events_failure",
+        "clarion_events",
+        ["tenant", "id"],
+        unique=False,
+        postgresql_where=sa.text("failure IS NOT NULL"),
+        sqlite_where=sa.text("failure IS NOT NULL"),
     )
     op.create_index(
         "ix_clarion_events_key",
@@ -379,6 +423,14 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sqlite_where=sa.text(
             "visible AND withdrawn_at IS NULL AND deleted_at IS NULL AND done_at IS NOT NULL"
         ),
+    )
+    op.create_index(
+        "ix_clarion_notifications_hidden",
+        "clarion_notifications",
+        ["tenant", "recipient", "place"],
+        unique=False,
+        postgresql_where=sa.text("(NOT visible OR withdrawn_at IS NOT NULL OR deleted_at IS NOT NULL)"),
+        sqlite_where=sa.text("(NOT visible OR withdrawn_at IS NOT NULL OR deleted_at IS NOT NULL)"),
     )
     op.create_index(
         "ix_clarion_notifications_inbox",
@@ -538,6 +590,7 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("lane", sa.Text(), nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("due_since", Instant(), nullable=True),
         sa.Column("lease_until", Instant(), nullable=True),
         sa.Column("claims", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
@@ -619,6 +672,53 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sqlite_where=sa.text("next_at IS NOT NULL"),
     )
     op.create_table(
+        "clarion_selection_members",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("selection_id", sa.Uuid(), nullable=False),
+        sa.Column("delivery_id", sa.Uuid(), nullable=False),
+        sa.Column("claim", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant", "selection_id", "delivery_id", name=op.f("pk_clarion_selection_members")
+        ),
+    )
+    op.create_table(
+        "clarion_selections",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("verb", sa.Text(), nullable=False),
+        sa.Column("filter", Json(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=True),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("more", sa.Boolean(), nullable=False),
+        sa.Column("groups", Json(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("expires_at", Instant(), nullable=False),
+        sa.Column("confirmed_by", sa.Text(), nullable=True),
+        sa.Column("confirmed_at", Instant(), nullable=True),
+        sa.Column("done", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("left_alone", sa.Integer(), server_default=sa.text("0"), nullable=False),
+        sa.Column("finished_at", Instant(), nullable=True),
+        sa.CheckConstraint("verb IN ('replay', 'cancel')", name=op.f("ck_clarion_selections_verb")),
+        sa.PrimaryKeyConstraint("tenant", "id", name=op.f("pk_clarion_selections")),
+    )
+    op.create_index(
+        "ix_clarion_selections_running",
+        "clarion_selections",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("confirmed_at IS NOT NULL AND finished_at IS NULL"),
+        sqlite_where=sa.text("confirmed_at IS NOT NULL AND finished_at IS NULL"),
+    )
+    op.create_index(
+        "ix_clarion_selections_unconfirmed",
+        "clarion_selections",
+        ["expires_at"],
+        unique=False,
+        postgresql_where=sa.text("confirmed_at IS NULL"),
+        sqlite_where=sa.text("confirmed_at IS NULL"),
+    )
+    op.create_table(
         "clarion_silences",
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -676,6 +776,22 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         "ix_clarion_subscriptions_recipient", "clarion_subscriptions", ["tenant", "recipient"], unique=False
     )
     op.create_table(
+        "clarion_tallies",
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("minute", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("minutes", sa.Integer(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint(
+            "tenant", "minutes", "minute", "what", "channel", "type", "code", name=op.f("pk_clarion_tallies")
+        ),
+        postgresql_with={"fillfactor": 80},
+    )
+    op.create_index("ix_clarion_tallies_old", "clarion_tallies", ["minutes", "minute"], unique=False)
+    op.create_table(
         "clarion_type_channels",
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
@@ -729,6 +845,23 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         unique=False,
         postgresql_where=sa.text("subject IS NOT NULL"),
         sqlite_where=sa.text("subject IS NOT NULL"),
+    )
+    op.create_table(
+        "clarion_unfolded_tallies",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("tenant", sa.Text(), nullable=False),
+        sa.Column("minute", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("what", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clarion_unfolded_tallies")),
+        postgresql_with={
+            "autovacuum_vacuum_scale_factor": 0.02,
+            "autovacuum_vacuum_threshold": 1000,
+            "autovacuum_vacuum_cost_delay": 0,
+        },
     )
     op.create_table(
         "clarion_unnumbered_changes",
