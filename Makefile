@@ -12,7 +12,7 @@ COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) --no-config --quiet pip co
 	--generate-hashes --no-emit-index-url --no-emit-find-links $(UPGRADE)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-peers storm lock clean
+.PHONY: help demo test check fuzz bench bench-peers storm lock clean
 
 help: ## Show this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | while IFS="$$(printf '\t')" read -r name text; do \
@@ -30,6 +30,9 @@ check: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_floors.py
 
+fuzz: $(VENV)/.dev ## Ask every operation of the API a thousand times what it allows and what it does not (ARGS="--examples 100 --database postgresql")
+	$(BIN)/python -m tests.web.fuzz $(ARGS)
+
 bench: $(VENV)/.dev ## Measure, beside what the driver alone can do (ARGS="sending --database sqlite" for one)
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -43,7 +46,7 @@ lock: | $(BIN)/python ## Write requirements/*.txt from pyproject.toml (UPGRADE=-
 	@test -x "$(UV)" || command -v "$(UV)" > /dev/null || $(PIP) install --quiet uv
 	$(COMPILE) pyproject.toml requirements/build.in --extra postgres --extra demo --extra metrics --extra serve --group test --group lint \
 		--output-file requirements/dev.txt
-	$(COMPILE) pyproject.toml requirements/build.in --extra demo --constraint requirements/dev.txt \
+	$(COMPILE) pyproject.toml requirements/build.in --extra demo --extra metrics --extra serve --constraint requirements/dev.txt \
 		--output-file requirements/demo.txt
 	$(COMPILE) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 
@@ -52,7 +55,7 @@ clean: ## Remove the environments, caches and what was built
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.dev $(VENV)/.demo: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
-	@echo "Installing requirements/$*.txt into $(VENV) …"
+	@echo "Installing requirements/$*.txt into $(VENV) …" >&2
 	@$(PIP) install --quiet --require-hashes --requirement requirements/$*.txt
 	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -30,6 +30,7 @@ CLOSER = (
     "hung_relay",
     "ingest",
     "inbox",
+    "console",
     "streaming",
 )
 

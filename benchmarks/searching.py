@@ -66,6 +66,8 @@ def pages(clarion: Clarion, past: History) -> Iterator[tuple[str, Callable[[], o
             case DeliveryFilter():
                 yield name, lambda wanted=wanted: desk.deliveries(wanted)  # type: ignore[misc]
         yield f"{name}: total", lambda wanted=wanted: desk.count(wanted)  # type: ignore[misc]
+    yield "choosing what failed", lambda: desk.preview_replay(state="failed", channel="email")
+    yield "choosing what waits in a lane", lambda: desk.preview_cancel(lane="lane-001")
     yield "one delivery", lambda: desk.delivery(delivery)
     yield "a text", lambda: desk.look_up("key-7")
     yield "an address", lambda: desk.look_up("person-000007@")

@@ -7,13 +7,7 @@ const LONGEST = 300_000; // that a server may ask for
 export class Problem extends Error {
   constructor(message, status = 0, wait = 0) {
     super(message);
-    this.name = 'Problem';
-    this.status = status;
-    this.wait = wait;
-  }
-
-  get offline() {
-    return this.status === 0;
+    Object.assign(this, { name: 'Problem', status, wait });
   }
 }
 

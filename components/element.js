@@ -44,6 +44,7 @@ export class ClarionElement extends HTMLElement {
   static observedAttributes = ['src', 'token-url', 'lang', 'dir', 'theme'];
   #life = null;
   #getToken = null;
+  #watch = new MutationObserver(() => this.speak());
 
   constructor() {
     super();
@@ -82,9 +83,7 @@ export class ClarionElement extends HTMLElement {
       this.getToken = getToken;
     }
     this.#life = new AbortController();
-    const watch = new MutationObserver(() => this.speak());
-    watch.observe(document.documentElement, { attributeFilter: ['lang', 'dir'] });
-    this.life.addEventListener('abort', () => watch.disconnect());
+    this.#watch.observe(document.documentElement, { attributeFilter: ['lang', 'dir'] });
     this.#join();
     this.speak();
     this.connected?.();
@@ -93,6 +92,7 @@ export class ClarionElement extends HTMLElement {
   disconnectedCallback() {
     this.#life?.abort();
     this.#life = null;
+    this.#watch.disconnect();
     this.disconnected?.();
     this.session?.leave(this);
     this.session = null;

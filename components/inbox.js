@@ -221,7 +221,11 @@ export class View {
   }
 
   #with(load, run) {
-    part(load).then(run, (error) => {
+    part(load).then((module) => {
+      this.state.again(); // what it may have said before is over
+      run(module);
+      this.changed();
+    }, (error) => {
       this.host.tell('error', { error });
       this.state.warn(this.host.t('unloaded'));
     });

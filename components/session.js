@@ -130,21 +130,23 @@ export class Session {
   }
 
   #stop() {
-    this.#end?.abort();
-    this.#end = null;
-    this.#tabs?.stop();
-    this.#tabs = null;
+    this.#cease();
     this.token.stop();
-    clearTimeout(this.#staleTimer);
     this.#ended();
   }
 
-  #forget() {
+  #cease() {
     this.#end?.abort();
     this.#tabs?.stop();
+    this.#end = this.#tabs = null; // the next are those of whoever comes then
+    clearTimeout(this.#staleTimer);
+  }
+
+  #forget() {
+    this.#cease();
     this.items.clear();
-    Object.assign(this, { counts: null, feed: null, first: null, problem: null, changes: null });
     this.#ring = [];
+    this.counts = this.feed = this.first = this.problem = this.changes = null;
     for (const member of this.#members) member.forgotten?.();
     this.#start();
   }

@@ -146,13 +146,13 @@ SAID: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ),
     (
         "throttle",
-        {"charges": (replace(TAKEN, rule="throttle", key="throttle 3/86400s", limit=3, taken=3, until=None),)},
+        {"charges": (TAKEN._replace(rule="throttle", key="throttle 3/86400s", limit=3, taken=3, until=None),)},
         {},
         "suppressed: a throttle, 3 times per day: taken since 2027-03-01 11:50 UTC, while it is on its way",
     ),
     (
         "throttle",
-        {"charges": (replace(TAKEN, rule="throttle", key="throttle 1/90s type=x", overflow="hold"),)},
+        {"charges": (TAKEN._replace(rule="throttle", key="throttle 1/90s type=x", overflow="hold"),)},
         {},
         "held until 2027-03-01 12:05 UTC: a throttle, once per 90 seconds for type=x: taken since 2027-03-01 11:50 UTC, until 2027-03-01 12:05 UTC",
     ),

@@ -76,6 +76,7 @@ FLOORS: Sequence[frozenset[str]] = (
             "operating",
             "overview",
             "pausing",
+            "pulling",
             "recipients",
             "settings",
             "simulation",

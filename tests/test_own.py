@@ -41,7 +41,7 @@ def why(asked: Question, of: Event | None = None, *, resolver: bool = False, **v
 @settings(deadline=None)
 @given(questions, events, st.booleans(), st.sampled_from(["author", "mention", "subscribed", "direct"]))
 def test_the_one_change_really_stops_it(asked: Question, of: Event, resolver: bool, reason: str) -> None:
-    asked = replace(asked, type=of.type, reason=reason)
+    asked = asked._replace(type=of.type, reason=reason)
     explained = why(asked, of, resolver=resolver, reason=reason)
     view = explained.own()
     assert view.told == explained.told == any(d.told for d in decide(asked))

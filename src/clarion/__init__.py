@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clarion.channels import Channel
     from clarion.channels.console import Console
     from clarion.channels.email import Email
+    from clarion.channels.pull import Pull
     from clarion.ending import Ending
     from clarion.errors import (
         ClarionError,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Gone,
         HostTransaction,
         InvalidInput,
+        LeaseLost,
         NotFound,
         NotMigrated,
         Reject,
@@ -45,6 +47,7 @@ _HOME = {
     "channels": ["Channel"],
     "channels.console": ["Console"],
     "channels.email": ["Email"],
+    "channels.pull": ["Pull"],
     "ending": ["Ending"],
     "errors": [
         "ClarionError",
@@ -54,6 +57,7 @@ _HOME = {
         "Gone",
         "HostTransaction",
         "InvalidInput",
+        "LeaseLost",
         "NotFound",
         "NotMigrated",
         "Reject",
@@ -95,11 +99,13 @@ __all__ = [
     "Gone",
     "HostTransaction",
     "InvalidInput",
+    "LeaseLost",
     "Limits",
     "Message",
     "NotFound",
     "NotMigrated",
     "Policy",
+    "Pull",
     "Recipient",
     "Reject",
     "Retries",

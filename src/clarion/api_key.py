@@ -27,6 +27,7 @@ SCOPES = {
     "operate": "the same, and act: replay, cancel, silence, revive an address",
     "providers": "pause and resume channels for the whole installation, and try them out",
     "keys": "list, issue and revoke keys; no scope that one does not have",
+    "sinks": "fetch what is to be shown on devices, for any recipient of the tenant",
     "metrics": "read /metrics",
 }
 IMPLIED = {"operate": frozenset({"observe"})}  # who acts must see

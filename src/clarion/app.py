@@ -29,10 +29,11 @@ from clarion.inbox import Inbox
 from clarion.inbox_words import InboxWords
 from clarion.keys import Keys
 from clarion.lab import lay_out
-from clarion.lane import Lanes
+from clarion.lane import Lanes, is_fetched
 from clarion.names import Names
 from clarion.overview import overview
 from clarion.policy import Policy
+from clarion.pulling import Pulling
 from clarion.question import INBOX
 from clarion.recipient import Address
 from clarion.recipients import Recipients
@@ -102,6 +103,7 @@ class Clarion:
         self.keys = Keys(self.database)
         self._application = application
         self.hooks = Hooks()
+        self.pull = Pulling(self._wiring)
         self.retention = retention
         self._version = version
         self.grace = self._limits.grace  # what runs has so long to end by itself
@@ -115,6 +117,8 @@ class Clarion:
         for cap in self._caps:
             if cap.channel not in self.channels:
                 raise UnknownName("channel", cap.channel, self.channels)
+            if is_fetched(self.channels[cap.channel]):
+                raise ConfigError(f"channel {cap.channel!r} takes no cap: its devices fetch as they like")
             of_channel(self._caps, cap.channel)
 
     # ── Declaring ────────────────────────────────────────────────────────────────────────────────────────

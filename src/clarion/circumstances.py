@@ -92,14 +92,12 @@ class Circumstances:
     def __init__(self, event: Event, type: EventType, facts: Facts, now: datetime) -> None:
         self.event, self.type, self.facts, self.now = event, type, facts, now
         self.severity = severity_of(event, type)
-        self.topics = topics(event)
         self.silences = tuple(
             s
             for s in facts.silences
             if s.starts_at <= now < s.ends_at and s.matches.covers(event, type, self.severity)
         )
         self.rules = type.policy.rules if facts.slots is not None else ()
-        self.about = _about(event, type)
         self.slots = Slots() if facts.slots is None else facts.slots
         self._of_channel = any(rule.charge == "channel" for rule in self.rules)
         self._charges: dict[tuple[str, ...], tuple[Charge, ...]] = {}
@@ -117,7 +115,8 @@ class Circumstances:
     def charges(self, channels: tuple[str, ...]) -> tuple[Charge, ...]:
         """What this event is charged for on these channels."""
         if channels not in self._charges:
-            self._charges[channels] = charges(self.rules, self.about, self.severity, channels)
+            about = _about(self.event, self.type)
+            self._charges[channels] = charges(self.rules, about, self.severity, channels)
         return self._charges[channels]
 
     def charged(self, candidate: Candidate, said: Sequence[Preference]) -> tuple[Charged, ...]:
@@ -213,7 +212,7 @@ class Circumstances:
         event, type = self.event, self.type
         choices = Choices(type, said)
         on, on_by = choices.on()
-        level, muted = closest(watches, self.topics, self.now) if watches else (None, None)
+        level, muted = closest(watches, topics(event), self.now) if watches else (None, None)
         has_inbox = recipient.known and candidate.one_off is None
         return Question(
             now=self.now,

@@ -6,6 +6,7 @@ ClarionError
 │   └── NotFound            nothing of this id is there, for this tenant
 ├── NotAllowed              whoever asks may not do this
 ├── Conflict                an idempotency key that already stands for another event
+├── LeaseLost               a claim that is over: its lease ended, or it came to something else
 ├── ConfigError             settings or declarations that contradict each other
 ├── NotMigrated             the database lacks a migration, or has one from a newer Clarion
 ├── HostTransaction         the caller's own transaction cannot take the event
@@ -87,6 +88,10 @@ class NotAllowed(ClarionError):
 
 class Conflict(ClarionError):
     """The key was used before for an event with another body. The transaction is alive."""
+
+
+class LeaseLost(ClarionError):
+    """The claim is over, and what it came to changes nothing. Claim again."""
 
 
 class ConfigError(ClarionError):

@@ -171,8 +171,11 @@ def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) ->
         event.expires_at and event.expires_at.isoformat(),
         correlation_id,
     ]
-    text = json.dumps([body, event.data], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = _in_sorted_json([body, event.data])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+_in_sorted_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def _in_order(people: Iterable[Who]) -> tuple[Who, ...]:

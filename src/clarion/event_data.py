@@ -12,6 +12,8 @@ DATA_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
 TOO_LARGE = f"data is more than {DATA_LIMIT:,} bytes of JSON; store it elsewhere and put a link in `url`"
 
+_written = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 
 def checked(value: object) -> Mapping[str, Any]:
     """`value` if it is an object that `dump` takes; raises `InvalidInput`."""
@@ -25,7 +27,7 @@ def dump(value: object) -> str:
     """`value` as JSON text that every database and reader takes; raises `InvalidInput`."""
     _check_shape(value)
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _written(value)
         size = len(text.encode())
     except (TypeError, ValueError) as error:
         raise InvalidInput(

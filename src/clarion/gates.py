@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from clarion.question import INBOX, Charged, Place, Question
 
@@ -260,8 +260,7 @@ BITS: Mapping[str, int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What was decided for one channel: told now, not before an instant, or not at all; and the gate that said so.
 
     `owes`: it waits for a slot, which it takes before it is sent.

@@ -6,7 +6,7 @@ Nothing of anybody else stands in it: no audience, no actor, no operator's words
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -31,9 +31,9 @@ class Stop:
         """The question as it would be asked after this change; `None`: of nobody, they are not in the audience."""
         match self.kind, self.arguments:
             case "watch", (topic, level):
-                return replace(question, level=level, level_by=topic)
+                return question._replace(level=level, level_by=topic)
             case "prefer", (scope,):
-                return replace(question, on=self.options["enabled"], on_by=scope)
+                return question._replace(on=self.options["enabled"], on_by=scope)
         return None
 
 

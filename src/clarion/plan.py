@@ -20,8 +20,7 @@ from clarion.severity import Severity
 from clarion.slot import FREE, HOLDS, OWES, Charge, Slots
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """To one of the plan's questions: what all who ask it share."""
 
     question: Question
@@ -163,11 +162,11 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
             recipient.quiet_hours and recipient.time_zone,
             recipient.tags,
             access,
-            tuple([(address.channel, address.gone) for address in stored]),
-            tuple(said),
-            tuple(watches),
+            tuple([(address.channel, address.gone) for address in stored]) if stored else (),
+            tuple(said) if said else (),
+            tuple(watches) if watches else (),
             silences,
-            tuple([id(charge) for charge in charged]),  # equal ones are the very same
+            tuple([id(charge) for charge in charged]) if charged else (),  # equal ones are the very same
         )
         answer = answers.get(alike)
         if answer is None:
@@ -231,7 +230,7 @@ def ask_again(
     facts = Facts(recipients={}, addresses={}, preferences={}, enabled_since={}, slots=slots)
     asking = Circumstances(replace(event, severity=question.severity), type, facts, question.now)
     charges = asking.charges(tuple(place.channel for place in question.places))
-    question = replace(question, charges=tuple([asking.stands(candidate, charge) for charge in charges]))
+    question = question._replace(charges=tuple([asking.stands(candidate, charge) for charge in charges]))
     answer = _answer(question, 0)
     taking = asking.take(candidate.recipient, question, 0, answer.decisions, set())
     return question, _planned(candidate, answer, (), taking)

@@ -58,7 +58,8 @@ class Choices:
     def __init__(self, type: EventType, said: Sequence[Preference]) -> None:
         self._type = type
         self._rows = {(row.scope, row.channel): row for row in said}
-        self._scopes = [s for s in scopes(type) if any(scope == s for scope, _ in self._rows)]
+        near = scopes(type) if said else ()
+        self._scopes = [s for s in near if any(scope == s for scope, _ in self._rows)]
 
     def on(self) -> tuple[bool, str]:
         """Whether this type is wanted at all."""
@@ -84,7 +85,7 @@ class Choices:
 
     def channels(self) -> tuple[str, ...]:
         """Every channel worth a decision: the type's, and those that the recipient asked for beyond them."""
-        if self._type.required:
+        if self._type.required or not self._rows:
             return self._type.channels
         asked = [name for row in self._rows.values() for name in row.channels or ()]
         asked += [channel for (_, channel), row in self._rows.items() if channel != "*" and row.enabled]

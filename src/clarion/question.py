@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 
 from clarion import quiet_hours
 from clarion.quiet_hours import QuietHours
@@ -15,9 +14,8 @@ from clarion.severity import Severity
 INBOX = "inbox"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """One channel in a question, and what bears on it alone."""
+class Place(NamedTuple):
+    """One channel in a question, and what bears on it alone. A tuple, like the question: most events have their own."""
 
     channel: str
     addresses: int = 0  # that could be sent to
@@ -34,8 +32,7 @@ class Place:
     silenced_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charged:
+class Charged(NamedTuple):
     """How a cooldown or throttle stands for this recipient, on these channels (`None`: on all).
 
     Not who holds the slots: whole pages of people share the rest of it, and so a question.
@@ -60,8 +57,7 @@ class Charged:
         return self.taken >= self.limit and not self.mine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(NamedTuple):
     """Everything that the gates may ask about one notification. Equal questions have equal answers."""
 
     now: datetime
@@ -98,7 +94,10 @@ class Question:
 
 
 _INSTANTS = frozenset(
-    f.name for kind in (Question, Place, Charged) for f in fields(kind) if f.type.startswith("datetime")
+    name
+    for kind in (Question, Place, Charged)
+    for name, hint in get_type_hints(kind).items()
+    if hint in (datetime, datetime | None)
 )
 
 
@@ -122,9 +121,8 @@ class _Stored:
     """The plain fields of a kind, read all at once: a question is stored with each event."""
 
     def __init__(self, kind: type[Question | Place | Charged]) -> None:
-        some = [f for f in fields(kind) if f.name not in ("places", "charges", "quiet_hours")]
-        self.names = [f.name for f in some]
-        self.defaults = [f.default for f in some]
+        self.names = [name for name in kind._fields if name not in ("places", "charges", "quiet_hours")]
+        self.defaults = [kind._field_defaults.get(name, self) for name in self.names]  # `self`: there is none
         self.values = attrgetter(*self.names)
 
 
@@ -151,7 +149,7 @@ def from_json(stored: Mapping[str, Any]) -> Question:
 
 
 def _values(kind: type[Question | Place | Charged], stored: Mapping[str, Any]) -> dict[str, Any]:
-    return {f.name: _value(f.name, stored[f.name]) for f in fields(kind) if f.name in stored}
+    return {name: _value(name, stored[name]) for name in kind._fields if name in stored}
 
 
 def _value(name: str, stored: Any) -> Any:

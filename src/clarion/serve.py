@@ -79,9 +79,14 @@ def serve(
 
 
 def _wanted(settings: Settings) -> WebSettings:
+    from clarion.web.openid_settings import OpenIdSettings
     from clarion.web.settings import Settings as WebSettings
     from clarion.web.settings import TokenSettings
 
     given = {name: value for name, value in settings.given("serve").items() if name not in _OF_THE_PROCESS}
-    tokens = settings.given("serve.tokens")
-    return WebSettings(**given, tokens=TokenSettings(**tokens) if tokens else None)
+    tokens, openid = settings.given("serve.tokens"), settings.given("serve.openid")
+    return WebSettings(
+        **given,
+        tokens=TokenSettings(**tokens) if tokens else None,
+        openid=OpenIdSettings(**openid) if openid else None,
+    )

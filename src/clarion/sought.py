@@ -194,7 +194,7 @@ class FullDelivery:
 
     delivery: FoundDelivery
     address: str | None
-    address_id: UUID
+    address_id: UUID | None
     address_gone_at: datetime | None
     expires_at: datetime | None
     attempts: tuple[Attempt, ...]

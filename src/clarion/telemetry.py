@@ -35,7 +35,7 @@ else:
     _LEASES_LOST = Counter("clarion_leases_lost", "Leases lost before the outcome was written.", ["channel"])
     _LATENESS = Histogram(
         "clarion_delivery_seconds",
-        "From when a delivery was due until it was sent.",
+        "From when a delivery was due first until it was sent.",
         ["channel"],
         buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21600),
     )

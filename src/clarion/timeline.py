@@ -121,7 +121,7 @@ def _taken_back(one: TakenBack) -> Moment:
         "subject": f"its subject was withdrawn{whose}",
         "condition": "its condition was resolved",
     }
-    return Moment(at=one.at, said=what[one.what], tone="quiet", recipient=one.recipient)
+    return Moment(at=one.at, said=what[one.what], tone="quiet")
 
 
 def _condition(said: Said | None, now: datetime) -> Iterator[Moment]:

@@ -92,7 +92,7 @@ def test_mark_all_takes_what_is_shown(show: Any, backend: Any, inbox: Any) -> No
         inbox.emit(f"N{n}", quietly=True)
     page = show()
     page.get_by_role("button", name="Mark 25 shown as read").click()
-    assert page.locator(".undo").get_by_text("25 marked as read: N29, N28, and 23 more").is_visible()
+    page.locator(".undo").get_by_text("25 marked as read: N29, N28, and 23 more").wait_for()
     await_that(page, lambda: inbox.counts()["unread"] == 5, "the rest is left")
     page.get_by_role("button", name="Undo").click()
     await_that(page, lambda: inbox.counts()["unread"] == 30, "undone")

@@ -29,7 +29,9 @@ def me_was_read(page: Any, backend: Any) -> None:
     page.wait_for_function("performance.getEntriesByName(new URL('/v1/me', location).href).length")
     page.locator(".row").focus()
     page.keyboard.press("w")
-    page.get_by_text("because you were mentioned").first.wait_for()  # what follows from the one answer came before
+    page.get_by_text(
+        "because you were mentioned"
+    ).first.wait_for()  # what follows from the one answer came before
 
 
 @pytest.mark.parametrize(("answer", "enabled"), [("Yes, by email", True), ("No, only here", False)])

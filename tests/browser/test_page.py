@@ -247,6 +247,28 @@ def test_moved_cloned_and_attached_a_hundred_times_leaves_nothing(
     await_that(page, lambda: page.locator(".badge").text_content() == "1", "still alive")
 
 
+@pytest.mark.parametrize("part", ["inbox", "deeds"])
+def test_a_part_that_could_not_be_loaded_is_said_and_tried_again(
+    show: Any, inbox: Any, context: Any, part: str
+) -> None:
+    one = inbox.emit("One", quietly=True)
+    page = context.new_page()
+    page.route(f"**/{part}.js", lambda route: route.abort())
+    show(page=page)
+    if part == "inbox":
+        await_that(page, lambda: states(page) == {"error"}, "said")
+    else:
+        row(page, "One").focus()
+        page.keyboard.press("s")
+        page.locator(".banner").get_by_text("a part of this page could not be loaded").wait_for()
+    page.unroute(f"**/{part}.js")
+    await_titles(page, ["One"], within=5)
+    row(page, "One").focus()
+    page.keyboard.press("s")
+    await_that(page, lambda: inbox.items[one]["saved_at"] is not None, "done")
+    await_that(page, lambda: page.locator(".banner").is_hidden(), "said no longer")
+
+
 def test_the_last_to_leave_ends_the_stream(show: Any, backend: Any) -> None:
     page = show()
     streaming(page, backend)

@@ -12,7 +12,7 @@ from clarion import Clarion
 from clarion.web.settings import Settings, TokenSettings
 from clarion.web.tokens import sign
 from tests.browser.pages import await_that, await_titles, row
-from tests.support.working import emit
+from tests.support.working import Wire, emit
 from tests.web.conftest import SECRET
 from tests.web.inbox import served
 
@@ -70,3 +70,20 @@ def test_choices_are_stored(context: Any, clarion: Clarion, url: str) -> None:
     await_that(page, lambda: bool(clarion.recipients.said("bob").preferences), "it is stored")
     (said,) = clarion.recipients.said("bob").preferences
     assert (said.scope, said.channel, said.enabled) == ("type:note", "inbox", False)
+
+
+def test_mail_comes_once_somebody_has_said_yes(context: Any, tmp_path: Path) -> None:
+    mail = Wire(name="email")
+    made = Clarion(f"sqlite:///{tmp_path / 'mailing.db'}", channels=[mail])
+    made.migrate()
+    made.type("note", channels=["inbox"], category="notes")
+    made.recipients.upsert("bob", addresses={"email": "bob@acme.test"})
+    with served(made, Settings(tokens=TokenSettings(secret=SECRET))) as (found, _):
+        note(made, "First")
+        page = opened(context, found, "inbox")
+        page.get_by_role("button", name="Yes, by email").click()
+        await_that(page, lambda: bool(made.recipients.said("bob").preferences), "it is stored")
+        note(made, "Second")
+        await_that(page, lambda: len(mail.taken) == 1, "it comes by mail")
+        assert mail.taken[0].content.title == "Second"
+    made.close()

@@ -130,3 +130,7 @@ def test_another_recipients_token_shows_nothing_of_the_first(
     backend.refused.add(first)
     backend.drop_streams()
     await_titles(page, ["Theirs"])
+    streaming(page, backend)
+    backend.inbox("somebody-else").emit("And live")
+    inbox.emit("Still private")
+    await_titles(page, ["And live", "Theirs"])

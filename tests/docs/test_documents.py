@@ -57,6 +57,14 @@ def test_the_program_about_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     names["clarion"].close()
 
 
+def test_the_channel_that_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (shown,) = [block for block in blocks("docs/channels.md") if "Pull(" in block]
+    names: dict[str, Any] = {}
+    exec(compile(shown, "docs/channels.md", "exec"), names)
+    names["clarion"].close()
+
+
 async def test_the_policies_in_the_documents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     async with FaultServer() as server:

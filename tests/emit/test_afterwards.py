@@ -88,6 +88,13 @@ def test_moving_an_event(host: Host, clarion: Clarion, stored: Callable[[], list
     assert stored()[0].due_at == TOMORROW + timedelta(days=2)
 
 
+def test_it_is_moved_to_any_time_that_has_passed(clarion: Clarion, stored: Callable[[], list[Any]]) -> None:
+    event = clarion.database.run(lambda conn: clarion.emit(conn, TYPE, at=TOMORROW))
+    first = datetime(1, 1, 1, tzinfo=UTC)
+    clarion.database.run(lambda conn: clarion.move(conn, event, first))
+    assert stored()[0].due_at == first
+
+
 @on_every_host
 def test_what_there_is_not_is_refused_and_the_transaction_alive(
     host: Host, clarion: Clarion, written: Written, orders: Callable[[], list[str]]

@@ -229,3 +229,30 @@ def test_a_refusal_shows_no_password(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         Database(url)
     assert "secret" not in str(caught.value)
+
+
+def test_transactions_together_are_one(impatient: Database) -> None:
+    def work(fails: bool) -> int:
+        impatient.run(put)
+        seen = count(impatient)  # what it wrote itself, before it is committed
+        impatient.run(put)
+        if fails:
+            raise RuntimeError
+        return seen
+
+    with pytest.raises(RuntimeError):
+        impatient.together(lambda: work(fails=True))
+    assert count(impatient) == 0, "nothing of it came about"
+    assert impatient.together(lambda: work(fails=False)) == 1
+    assert count(impatient) == 2
+    impatient.run(put)
+    assert count(impatient) == 3, "one for itself again"
+
+    def within() -> None:
+        impatient.together(lambda: impatient.run(put))
+        impatient.run(put)
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        impatient.together(within)
+    assert count(impatient) == 3

@@ -61,3 +61,33 @@ def test_whoever_listens_hears_it(db: Database) -> None:
     finally:
         sa.event.remove(db.engine, "before_cursor_execute", listen)
     assert "SELECT 1" in heard
+
+
+def test_in_a_transaction_of_which_nobody_hears_it_may_be_asked(db: Database) -> None:
+    with db.engine.connect() as conn:
+        assert not driver.unheard(conn)  # SQLAlchemy has begun none: nobody would commit it
+        with conn.begin():
+            assert driver.unheard(conn)
+            assert not driver.unheard(conn.execution_options(schema_translate_map={None: "elsewhere"}))
+
+
+@pytest.mark.parametrize("name", ["before_execute", "after_cursor_execute"])
+def test_where_somebody_listens_it_may_not(db: Database, name: str) -> None:
+    def listen(*_: object) -> None: ...
+
+    sa.event.listen(db.engine, name, listen)
+    try:
+        assert not db.run(driver.unheard)
+    finally:
+        sa.event.remove(db.engine, name, listen)
+    assert db.run(driver.unheard)
+
+
+def test_a_transaction_that_was_lost_says_so(db: Database) -> None:
+    with db.engine.connect() as conn:
+        transaction = conn.begin()
+        conn.invalidate()
+        with pytest.raises(sa.exc.PendingRollbackError):
+            driver.fetch(conn, "SELECT 1", ())
+        transaction.rollback()
+        assert driver.fetch(conn, "SELECT 1", ()) == [(1,)]

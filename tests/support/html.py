@@ -34,6 +34,11 @@ class Element:
         """The elements of this tag with these attributes; `class_` is one of their classes."""
         return [one for one in self if one.tag == tag and _has(one, attributes)]
 
+    def link(self, text: str) -> str:
+        """Where the one link of this text leads."""
+        (found,) = [one for one in self.all("a") if one.text == text]
+        return found.get("href") or ""
+
     def one(self, tag: str, **attributes: str) -> Element:
         found = self.all(tag, **attributes)
         assert len(found) == 1, f"{len(found)} <{tag}> with {attributes} in: {self.text[:500]}"
@@ -95,6 +100,8 @@ class _Tree(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         made = Element(tag, {name: value or "" for name, value in attrs})
         self._open[-1].children.append(made)
+        if tag == "br":
+            self._open[-1].children.append("\n")
         if tag not in _VOID:
             self._open.append(made)
 

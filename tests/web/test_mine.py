@@ -37,6 +37,7 @@ async def test_all_that_is_shown(http: httpx2.AsyncClient) -> None:
         "quiet_hours": None,
     }
     assert (found["addresses"], found["channels"]) == ({}, ["inbox"])
+    assert found["modes"] == ["now"]
     types = {one["type"]: one for one in found["types"]}
     assert types["security"]["required"] is True
     inbox = next(one for one in types["note"]["channels"] if one["channel"] == "inbox")

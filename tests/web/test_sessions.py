@@ -39,6 +39,14 @@ async def test_signing_in_and_out(http: httpx2.AsyncClient, clarion: Clarion) ->
     assert (await http.get("/v1/session")).status_code == 401
 
 
+async def test_who_only_observes_signs_in_and_sees(http: httpx2.AsyncClient, clarion: Clarion) -> None:
+    signed = {"Clarion-CSRF": await sign_in(http, secret(clarion, "observe"))}
+    assert (await http.get("/v1/deliveries")).status_code == 200
+    silence = {"matches": {"type": "*"}, "comment": "c", "until": "2099-01-01T00:00:00Z"}
+    assert (await http.post("/v1/silences", json=silence, headers=signed)).status_code == 403
+    assert (await http.get("/v1/silences")).json() == {"silences": []}
+
+
 async def test_a_cookie_that_no_script_reads_and_no_other_site_sends(
     clarion: Clarion, http: httpx2.AsyncClient
 ) -> None:

@@ -142,7 +142,11 @@ def issue_key(desk: Bound, name: str, scopes: Iterable[str], *, expires_at: date
     def issue() -> Issued:
         return desk.app.keys.issue(name, wanted, expires_at=expires_at, by=desk.by, tenant=desk.tenant)
 
-    return desk.do(issue, "key.issue", on=f"key {name}", scopes=list(wanted))
+    return desk.do(issue, "key.issue", named=_key, name=name, scopes=list(wanted))
+
+
+def _key(issued: Issued) -> str:
+    return f"key {issued.key.id}"
 
 
 def revoke_key(desk: Bound, id: UUID) -> ApiKey:

@@ -73,13 +73,18 @@ class Bound:
         *,
         on: object = None,
         recipient: str | None = None,
+        named: Callable[[Result], object] | None = None,
         **details: Any,
     ) -> Result:
-        """What `act` returns or raises; noted in one transaction with what it does, if it does anything."""
+        """What `act` returns or raises; noted in one transaction with what it does, if it does anything.
+
+        `named`: what it was done `on`, where only the result tells.
+        """
 
         def both() -> tuple[Result, AuditLine]:
             result = act()
-            line = self.line(verb, on=on, recipient=recipient, **details)
+            what = on if named is None else named(result)
+            line = self.line(verb, on=what, recipient=recipient, **details)
             self.database.run(lambda conn: self.write(conn, [line]))
             return result, line
 

@@ -140,15 +140,16 @@ def delivery(desk: Bound, id: UUID) -> FullDelivery:
         return next(iter(deliveries.read(conn, desk.tenant, [id])), None)
 
     found = desk.database.read(read)
-    if found is None:
+    explanation = None if found is None else why(desk, found.event, found.recipient)
+    sent = () if explanation is None else explanation.deliveries
+    record = next((one for one in sent if one.id == id), None)
+    if found is None or explanation is None or record is None:
         raise NotFound(f"there is no delivery {id} in tenant {desk.tenant!r}")
-    explanation = why(desk, found.event, found.recipient)
-    record = next(one for one in explanation.deliveries if one.id == id)
     expires_at = desk.database.read(lambda conn: deliveries.expires_at(conn, desk.tenant, id))
     return FullDelivery(
         delivery=replace(found, state=record.state),
         address=record.address,
-        address_id=record.address_id or UUID(int=0),
+        address_id=record.address_id,
         address_gone_at=record.address_gone_at,
         expires_at=expires_at,
         attempts=record.attempts,

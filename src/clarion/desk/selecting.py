@@ -23,7 +23,6 @@ from clarion.store import carrying, selecting
 from clarion.store.ended import Chosen
 from clarion.store.selecting import Drawn, Queued
 
-AT_ONCE = 500  # deliveries in one transaction
 _WRITTEN_AT_ONCE = 5000
 
 
@@ -168,7 +167,7 @@ def _confirm(desk: Bound, found: Selection) -> bool:
 
 def _carry_out(desk: Bound, id: UUID, wait: timedelta | None) -> None:
     ends = None if wait is None else clock.monotonic() + wait.total_seconds()
-    page = partial(carrying.carry_out, tenant=desk.tenant, id=id, lanes=desk.app.lanes, most=AT_ONCE)
+    page = partial(carrying.carry_out, tenant=desk.tenant, id=id, lanes=desk.app.lanes)
     while ends is None or clock.monotonic() < ends:
         carried = desk.database.run(page)
         if carried is not None and carried.queued:

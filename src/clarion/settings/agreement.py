@@ -22,6 +22,7 @@ def contradictions(settings: Settings) -> Iterator[str]:
             if key.startswith(("mail.", "caps.email.")):
                 yield f"{_where(one)}: {key} is of no use, as there is no channel email without mail.smtp and mail.sender"
     yield from _of_tokens({key: one for key, one in said.items() if key.startswith("serve.tokens.")})
+    yield from _of_openid({key: one for key, one in said.items() if key.startswith("serve.openid.")})
 
 
 def _of_tokens(said: dict[str, InForce]) -> Iterator[str]:
@@ -35,6 +36,15 @@ def _of_tokens(said: dict[str, InForce]) -> Iterator[str]:
     if not secret and not jwks:
         for key, one in said.items():
             yield f"{_where(one)}: {key} is of no use, as no token is checked without serve.tokens.secret or serve.tokens.jwks"
+
+
+def _of_openid(said: dict[str, InForce]) -> Iterator[str]:
+    """All of what it takes, or none of it."""
+    needed = [f"serve.openid.{name}" for name in ("issuer", "client_id", "url", "grants")]
+    missing = [key for key in needed if key not in said]
+    if said and missing:
+        first = next(iter(said.values()))
+        yield f"{_where(first)}: {first.setting.key} is not enough for OpenID Connect; say {', '.join(missing)}, too"
 
 
 def _where(one: InForce) -> str:

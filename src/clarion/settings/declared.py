@@ -245,6 +245,7 @@ SETTINGS = (
     *(cap for channel in CHANNELS for cap in _caps(channel)),
     *serving.serve(),
     *serving.tokens(),
+    *serving.openid(),
 )
 BY_KEY = {setting.key: setting for setting in SETTINGS}
 BY_VARIABLE = {variable: setting for setting in SETTINGS for variable in setting.variables}

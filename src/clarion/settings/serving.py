@@ -15,6 +15,7 @@ _MONTH = timedelta(days=31)
 TABLES = {
     "serve": "The HTTP service, `clarion serve`.",
     "serve.tokens": "How recipients' tokens are checked. Without `secret` or `jwks` there are none.",
+    "serve.openid": "How operators sign in with OpenID Connect. Without it they sign in with a key.",
 }
 
 
@@ -120,5 +121,62 @@ def tokens() -> Iterator[Setting]:
         span(most=timedelta(minutes=5)),
         "By how much clocks may differ.",
         default=timedelta(seconds=5),
+        with_app=True,
+    )
+
+
+def openid() -> Iterator[Setting]:
+    """The arguments of its `OpenIdSettings`."""
+    yield Setting(
+        "serve.openid.issuer",
+        TEXT,
+        "The provider, as it calls itself.",
+        example="https://login.acme.test",
+        with_app=True,
+    )
+    yield Setting(
+        "serve.openid.client_id", TEXT, "What it calls this service.", example="clarion", with_app=True
+    )
+    yield Setting(
+        "serve.openid.client_secret",
+        TEXT,
+        "Shared with the provider; leave it out for a public client.",
+        example="what the provider gave",
+        secret=True,
+        with_app=True,
+    )
+    yield Setting(
+        "serve.openid.url",
+        TEXT,
+        "Where browsers find this service; the provider is told to come back to it, at /console/sign-in/openid/back.",
+        example="https://clarion.acme.test",
+        with_app=True,
+    )
+    yield Setting(
+        "serve.openid.grants",
+        TEXTS,
+        "What groups may do: scopes, tenant and group.",
+        example=("operate providers in default: sre",),
+        with_app=True,
+    )
+    yield Setting(
+        "serve.openid.claim",
+        TEXT,
+        "The claim in which the provider lists somebody's groups.",
+        default="groups",
+        with_app=True,
+    )
+    yield Setting(
+        "serve.openid.name",
+        TEXT,
+        "The claim by which the audit calls somebody; `sub` where it is missing.",
+        default="email",
+        with_app=True,
+    )
+    yield Setting(
+        "serve.openid.scopes",
+        TEXTS,
+        "What the provider is asked for.",
+        default=("openid", "profile", "email"),
         with_app=True,
     )

@@ -162,7 +162,7 @@ def _after(
             event, type, candidate, question, _changed(known, record.recipient, type, said)
         )
     if policy is not None:
-        question = replace(question, tell_actor=policy.tell_actor)
+        question = question._replace(tell_actor=policy.tell_actor)
     question, planned = ask_again(event, type, candidate, question, slots)
     _use(slots, planned, question.now)
     return explain(
@@ -203,8 +203,7 @@ def _chosen_anew(
     """The question of then, with what the recipient chooses now."""
     now = plan(event, type, [candidate], known, asked.now).questions[0]
     then = {place.channel: place for place in asked.places}
-    return replace(
-        asked,
+    return asked._replace(
         on=now.on,
         on_by=now.on_by,
         level=now.level,
@@ -212,8 +211,7 @@ def _chosen_anew(
         muted=now.muted,
         muted_until=now.muted_until,
         places=tuple(
-            replace(
-                then.get(place.channel, place),
+            then.get(place.channel, place)._replace(
                 wanted=place.wanted,
                 wanted_by=place.wanted_by,
                 min_severity=place.min_severity,

@@ -22,6 +22,8 @@ from clarion.store.schema import RUNNING, selection_members, selections
 _s, _m = selections.c, selection_members.c
 _KEY = ("tenant", "selection_id", "delivery_id")
 
+AT_ONCE = 500  # deliveries on a page
+
 
 @dataclass(frozen=True, slots=True)
 class Carried:
@@ -31,7 +33,9 @@ class Carried:
     over: bool
 
 
-def carry_out(conn: Connection, tenant: str, id: UUID, *, lanes: Lanes, most: int) -> Carried | None:
+def carry_out(
+    conn: Connection, tenant: str, id: UUID, *, lanes: Lanes, most: int = AT_ONCE
+) -> Carried | None:
     """The next page; `None` if another process has it in hand, or nothing is left to do."""
     its = (_s.tenant == tenant, _s.id == id)
     locked = sa.select(*_s).where(*its, sa.text(RUNNING)).with_for_update(skip_locked=True)

@@ -71,6 +71,9 @@ class Database:
     def together(self, work: Callable[[], Result]) -> Result:
         """`work`, all of whose transactions on this database are one: they come about together, or not at all."""
 
+        if getattr(self._joined, "conn", None) is not None:  # in one already
+            return work()
+
         def join(conn: Connection) -> Result:
             self._joined.conn = conn
             try:

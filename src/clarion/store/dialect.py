@@ -82,6 +82,8 @@ def _array(values: Sequence[Any], kind: Any) -> ColumnElement[Any]:
 
 
 def _cast(written: ColumnElement[str], kind: Any) -> ColumnElement[Any]:
+    if isinstance(sa.types.to_instance(kind), sa.Text):  # a cast takes no collation
+        kind = sa.Text
     return sa.cast(written, postgresql.ARRAY(kind, dimensions=1))
 
 

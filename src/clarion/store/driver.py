@@ -33,15 +33,15 @@ _NOTICED = (
     "after_execute",
     "before_cursor_execute",
     "after_cursor_execute",
-    "handle_error",
 )
+_CHANGED = ("do_execute", "do_execute_no_params", "do_executemany", "handle_error")
 
 
 def unheard(conn: Connection) -> bool:
     """Whether the driver may be asked in the middle of a transaction of the application's: one is going on, and
     nobody listens to what SQLAlchemy runs, logs it, or has it changed."""
-    transactions = (conn.get_transaction(), conn.get_nested_transaction())
-    if transactions[0] is None or not all(one is None or one.is_active for one in transactions):
+    transaction = conn.get_transaction()
+    if transaction is None or not transaction.is_active:
         return False
     if conn._echo or "schema_translate_map" in conn.get_execution_options():  # noqa: SLF001 - has no other name
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -161,13 +161,17 @@ def move(conn: object, tenant: str, id: UUID, at: datetime) -> None:
     raise InvalidInput(f"event {id} cannot be moved to {at.isoformat()}: {why}")
 
 
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # before any event; from the year 1 nothing can be taken away
+
+
 def _movable(at: datetime) -> dict[str, sa.ColumnElement[bool]]:
     """What must be so of an event that is moved, by what is said where it is not."""
     taken_back = (withdrawals.c.tenant == events.c.tenant, withdrawals.c.event_id == events.c.id)
     cancelled = sa.select(withdrawals.c.id).where(*taken_back).correlate(events).exists()
+    earliest = max(at, _LONG_AGO) - FURTHEST
     return {
         "its time has come already": sa.and_(events.c.due_at.is_not(None), events.c.walks == 0),
         "it was cancelled": ~cancelled,
-        f"that is more than {FURTHEST.days} days after it was emitted": events.c.emitted_at >= at - FURTHEST,
+        f"that is more than {FURTHEST.days} days after it was emitted": events.c.emitted_at >= earliest,
         "it expires before": sa.or_(events.c.expires_at.is_(None), events.c.expires_at > at),
     }

@@ -24,7 +24,7 @@ Heard = Callable[[Due], None]
 _AT_FIRST, _AT_MOST = 0.1, 10.0  # seconds until it connects again
 _SPACING = 0.005  # from one hearing to the next: what is said meanwhile is heard together
 _SILENCE = 30.0  # after which it asks whether the connection still stands
-_LOOK = 0.005  # a look takes some microseconds
+_LOOK = 0.01  # a hundredth of a core
 
 _NEWEST = "SELECT max(rowid) FROM clarion_events"  # a look at the end of the table, however long it is
 
@@ -104,7 +104,7 @@ def _tell(due: Iterable[Due], heard: Heard) -> None:
 
 
 def watch(path: str, heard: Heard, stop: Stop) -> None:
-    """Look every 5 ms whether other connections wrote, which costs SQLite next to nothing, and then for new events."""
+    """Look every 10 ms whether other connections wrote, which costs SQLite next to nothing, and then for new events."""
     while not stop.said:
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:

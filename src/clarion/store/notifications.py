@@ -158,7 +158,8 @@ class Outgoing:
             due_at = now if decision is None or decision.until is None else decision.until
             self._deliveries.append((notification, address.channel, address.id, now, expires_at))
             slots = told.slots_on(address.channel)
-            lane = self._lanes.lane(event.tenant, address.channel, address.value)
+            who = told.candidate.recipient
+            lane = self._lanes.lane(event.tenant, address.channel, address.value, who)
             self._queue.append((event.tenant, address.channel, lane, told.severity, due_at, slots))
 
     def write(self, conn: Connection) -> None:

@@ -22,14 +22,14 @@ class LookUp:
     """Rows by their keys, many keys at once.
 
     `keys`: the columns of the batch and their types. `find`: the select whose conditions refer to the batch, and to
-    parameters of its own: `sa.bindparam(name, type_=…)`. A row has the columns of the batch, all `but` these, then
-    those of the select.
+    parameters of its own: `sa.bindparam(name, type_=…)`; or several of the same columns, of which all rows are wanted.
+    A row has the columns of the batch, all `but` these, then those of the select.
     """
 
     def __init__(
         self,
         keys: Mapping[str, Any],
-        find: Callable[[FromClause, Connection], sa.Select[Any]],
+        find: Callable[[FromClause, Connection], sa.Select[Any] | Sequence[sa.Select[Any]]],
         *,
         but: Collection[str] = (),
         lock: bool = False,
@@ -50,15 +50,21 @@ class LookUp:
 
     def _make(self, conn: Connection) -> _Made:
         batch = dialect.batch_of_parameters(conn.dialect.name, self._keys)
-        found = dialect.look_up(conn, batch, self._find(batch, conn), lock=self._lock)
+        found = self._find(batch, conn)
+        if isinstance(found, sa.Select):
+            return _Made(conn, self._of_each(conn, batch, found))
+        return _Made(conn, sa.union_all(*(self._of_each(conn, batch, one) for one in found)))
+
+    def _of_each(self, conn: Connection, batch: FromClause, select: sa.Select[Any]) -> sa.Select[Any]:
+        found = dialect.look_up(conn, batch, select, lock=self._lock)
         shown = [column for column in found.selected_columns if column.key not in self._but]
-        return _Made(conn, found.with_only_columns(*shown, maintain_column_froms=True))
+        return found.with_only_columns(*shown, maintain_column_froms=True)
 
 
 class Prepared:
     """The SQL for one kind of database, and how values are handed to its driver and read from it."""
 
-    def __init__(self, made_for: Dialect, statement: sa.Select[Any] | sa.TextualSelect) -> None:
+    def __init__(self, made_for: Dialect, statement: sa.SelectBase) -> None:
         compiled = statement.compile(dialect=made_for)
         self._sql = str(compiled)
         self._given = compiled.params
@@ -90,7 +96,7 @@ class Prepared:
 class _Made:
     """A look-up for one kind of database."""
 
-    def __init__(self, conn: Connection, select: sa.Select[Any]) -> None:
+    def __init__(self, conn: Connection, select: sa.SelectBase) -> None:
         self.statement = Prepared(conn.dialect, select)
         row: Any = namedtuple("Row", self.statement.columns)  # type: ignore[misc]  # noqa: PYI024
         self.row = row._make

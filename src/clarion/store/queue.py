@@ -80,7 +80,7 @@ def claim_due(
     Lanes that pause are passed over, but not where just these `lanes` are asked for.
     """
     rows = claim(conn, DUE, most=most, each=each, lease=lease, after=after, lanes=lanes, channel=channel)
-    return _ours(conn, rows)[0]
+    return ours(conn, rows)[0]
 
 
 def last_lane(conn: Connection, channel: str, *, after: str, most: int = LANES_A_VISIT) -> str:
@@ -119,20 +119,20 @@ def claim_one_lost(
     `ended` is filled with the one that was lost once too often.
     """
     row = claim_lost(conn, DUE, lease=lease, channel=channel)
-    claimed, over = ([], []) if row is None else _ours(conn, [row])
+    claimed, over = ([], []) if row is None else ours(conn, [row])
     if ended is not None:
-        ended[:] = _with_events(conn, over)
+        ended[:] = with_events(conn, over)
     return claimed[0] if claimed else None
 
 
-def _ours(conn: Connection, rows: Sequence[Any]) -> tuple[list[Claim], list[Settlement]]:
+def ours(conn: Connection, rows: Sequence[Any]) -> tuple[list[Claim], list[Settlement]]:
     """What is ours now, and what was lost once too often."""
     claims = [claim_of(row) for row in rows if row.lease_until is not None]
     lost = [(claim_of(row), fenced.code_of(row)) for row in rows if row.lease_until is None]
     return claims, outcomes.lose(conn, lost) if lost else []
 
 
-def _with_events(conn: Connection, ended: Sequence[Settlement]) -> list[Settlement]:
+def with_events(conn: Connection, ended: Sequence[Settlement]) -> list[Settlement]:
     """The same, with whom and what they were about."""
     if not ended:
         return []
@@ -208,7 +208,7 @@ _WHERE, _WHOM = len(people.of_address("")), len(people.of_recipient(""))
 
 def read_work(conn: Connection, claims: Sequence[Claim]) -> list[Work]:
     """What each of these claims is to send."""
-    ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.delivery_id.bytes))
+    ordered = sorted(claims, key=lambda claim: (claim.tenant, claim.delivery_id.int))
     wanted = [(claim.tenant, claim.delivery_id, n) for n, claim in enumerate(ordered)]
     return [_work_of(ordered[row.n_], row) for row in _WORK.rows(conn, wanted)]
 

@@ -86,7 +86,7 @@ def _waits(tenant: str, row: Row[Any], lanes: Lanes, now: datetime) -> tuple[Any
     """Due now. What may have killed a worker begins as what was lost once: it is claimed alone."""
     losses = 1 if row.code == "lease_lost" else 0
     severity = Severity(row.severity)
-    lane = lanes.lane(tenant, row.channel, row.address)
+    lane = lanes.lane(tenant, row.channel, row.address, row.recipient)
     return waiting(
         tenant,
         row.delivery_id,

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from clarion.store.types import Instant, Json
+from clarion.store.types import Bytewise, Instant, Json
 
 PREFIX = "clarion_"
 
@@ -521,7 +521,7 @@ queue = Table(
     Column("tenant", Text, nullable=False),
     Column("delivery_id", Uuid, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("lane", Text, nullable=False),
+    Column("lane", Bytewise, nullable=False),
     Column("priority", SmallInteger, nullable=False),
     Column("due_at", Instant, nullable=False),
     Column("due_since", Instant),  # where a try that came to nothing put `due_at` off: when it was due first
@@ -576,7 +576,14 @@ outcomes = Table(
     CheckConstraint("result IN ({})".format(", ".join(f"'{r}'" for r in RESULTS)), name="result"),
 )
 FAILED = "final AND result = 'failed'"
-_index("outcomes_failed", outcomes.c.tenant, outcomes.c.at, where=FAILED)
+_index(
+    "outcomes_failed",
+    outcomes.c.tenant,
+    outcomes.c.at,
+    outcomes.c.delivery_id,
+    outcomes.c.code,
+    where=FAILED,
+)
 
 # How often what happened, in each minute: what is counted is written with what happens, and nobody waits for another.
 # `minute` counts from 1970.

@@ -36,6 +36,7 @@ from clarion.store.search.walk import made_between
 _s, _m = selections.c, selection_members.c
 _q, _d, _n = queue.c, deliveries.c, notifications.c
 Member = tuple[UUID, int]  # a delivery, and its claim
+Alike = tuple[str, State, str | None, str | None]  # channel, state, code, and why it is no member
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def queued_ones(conn: Connection, chosen: Queued, *, most: int) -> Drawn:
     return Drawn(_grouped((_stands(row), row.delivery_id) for row in rows), members, len(found) > most)
 
 
-def _stands(row: Row[Any]) -> tuple[str, State, str | None, str | None]:
+def _stands(row: Row[Any]) -> Alike:
     state = State.SENDING if row.leased else State.WAITING
     return row.channel, state, None, "being_cancelled" if row.cancelled else None
 
@@ -113,24 +114,24 @@ def _waiting(conn: Connection, chosen: Queued, columns: Sequence[Any]) -> sa.Sel
     return sa.select(*columns).select_from(its).where(_q.tenant == chosen.tenant, *where)
 
 
-def _grouped(found: Iterable[tuple[tuple[str, State, str | None, str | None], UUID]]) -> tuple[Group, ...]:
+def _grouped(found: Iterable[tuple[Alike, UUID]]) -> tuple[Group, ...]:
     """Of deliveries in order, the newest first: the largest group first, what is no member last."""
-    number: dict[tuple[str, State, str | None, str | None], int] = defaultdict(int)
-    sample: dict[tuple[str, State, str | None, str | None], list[UUID]] = defaultdict(list)
+    number: dict[Alike, int] = defaultdict(int)
+    sample: dict[Alike, list[UUID]] = defaultdict(list)
     for alike, id in found:
         number[alike] += 1
         if number[alike] <= SAMPLE:
             sample[alike].append(id)
     groups = [
         Group(
-            channel=channel,
-            state=state,
-            code=code,
-            refused=refused,
-            number=number[channel, state, code, refused],
-            sample=tuple(sample[channel, state, code, refused]),
+            channel=alike[0],
+            state=alike[1],
+            code=alike[2],
+            refused=alike[3],
+            number=number[alike],
+            sample=tuple(sample[alike]),
         )
-        for channel, state, code, refused in number
+        for alike in number
     ]
     return tuple(sorted(groups, key=lambda g: (g.refused is not None, -g.number, g.channel, g.code or "")))
 

@@ -139,11 +139,9 @@ def _alike(conn: Connection, first: sa.Subquery) -> tuple[Alike, ...]:
             sa.func.count().label("number"),
             sa.func.min(each.c.at).label("first"),
             sa.func.max(each.c.at).label("last"),
-        )
-        .group_by(*alike)
-        .order_by(each.c.channel, sa.desc("number"), each.c.code)
+        ).group_by(*alike)
     )
-    return tuple(
+    found = [
         Alike(
             channel=row.channel,
             state=state_of(queued=bool(row.queued), leased=bool(row.leased), final=row.result),
@@ -153,7 +151,8 @@ def _alike(conn: Connection, first: sa.Subquery) -> tuple[Alike, ...]:
             last=row.last,
         )
         for row in rows
-    )
+    ]
+    return tuple(sorted(found, key=lambda one: (one.channel, -one.number, one.state, one.code or "")))
 
 
 # ── What bore on it since ────────────────────────────────────────────────────────────────────────────────

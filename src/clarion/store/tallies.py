@@ -29,7 +29,10 @@ from clarion.tally import Counts, Row, Span
 
 AT_ONCE = 5000  # rows folded, or removed, in one transaction
 _COLUMNS = ("tenant", "minute", "what", "channel", "type", "code", "number")
-_COUNTED = {Result.SENT, Result.RETRY, Result.FAILED, Result.DOWN, Result.SUPPRESSED, Result.CANCELLED}
+_COUNTED = {
+    result.value
+    for result in (Result.SENT, Result.RETRY, Result.FAILED, Result.DOWN, Result.SUPPRESSED, Result.CANCELLED)
+}
 
 # ── Counting ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -78,19 +81,34 @@ def of_outcomes(
     conn: Connection, ended: Sequence[tuple[Claim, Outcome, Event | None]], at: datetime
 ) -> Counts:
     """What claims came to at this instant; each with its event, if that is known."""
-    unknown = [c.key for c, outcome, event in ended if event is None and outcome.result in _COUNTED]
+    unknown = [c.key for c, outcome, event in ended if event is None and outcome.result.value in _COUNTED]
     types = _types(conn, unknown) if unknown else {}
     minute = tally.minute_of(at)
+    alike = Counter(  # most are, and so it is counted before anything is made of it
+        [
+            (
+                c.tenant,
+                o.result.value,
+                c.channel,
+                types.get(c.key, "") if event is None else event.type,
+                o.code,
+            )
+            for c, o, event in ended
+        ]
+    )
     found: Counts = Counter()
-    for claim, outcome, event in ended:
-        result = outcome.result
-        if result not in _COUNTED:
-            continue
-        type = types.get(claim.key, "") if event is None else event.type
-        found[claim.tenant, minute, result.value, claim.channel, type, tally.word(outcome.code)] += 1
-        if result is Result.SENT and claim.due_at is not None:
-            within = tally.bucket_of(at - claim.due_at)
-            found[claim.tenant, minute, tally.LATENCY, claim.channel, "", within] += 1
+    for (tenant, result, channel, type, code), number in alike.items():
+        if result in _COUNTED:
+            found[tenant, minute, result, channel, type, tally.word(code)] += number
+    late = Counter(
+        [
+            (c.tenant, c.channel, tally.bucket_of(at - c.due_at))
+            for c, o, _ in ended
+            if o.result is Result.SENT and c.due_at is not None
+        ]
+    )
+    for (tenant, channel, within), number in late.items():
+        found[tenant, minute, tally.LATENCY, channel, "", within] = number
     return found
 
 

@@ -21,6 +21,7 @@ class Waker:
 
     def __init__(self, connect: Callable[[], Any] | None) -> None:
         self.ears: list[Callable[[Due], None]] = []  # called in any thread
+        self.fetching: list[Callable[[], None]] = []  # called in any thread, for deliveries by whomever
         self._notifier = None if connect is None else Notifier(connect)
 
     @property
@@ -42,8 +43,10 @@ class Waker:
 
     def queued_here(self) -> None:
         """As `queued`, by a worker of this process which has told its own senders."""
-        if self._notifier is not None:
-            with suppress(Exception):
+        with suppress(Exception):
+            for fetching in self.fetching:
+                fetching()
+            if self._notifier is not None:
                 self._notifier.say("deliveries")
 
     def _wake(self, due: Due) -> None:

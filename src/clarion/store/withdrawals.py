@@ -78,39 +78,37 @@ class Withdrawn:
         return event in self.wholly or recipient in self.for_some.get(event, ())
 
 
-def _bears(target: Target) -> LookUp:
-    column = withdrawals.c[target]
-
-    def find(batch: FromClause, _: Connection) -> sa.Select[Any]:
-        found = sa.select(withdrawals.c.recipient).where(
-            withdrawals.c.tenant == batch.c.tenant_, column == batch.c.target_
-        )
-        if target != "event_id":  # an event by itself is meant whatever the clocks of two machines say
-            found = found.where(withdrawals.c.id > batch.c.event_)
-        return found
-
-    return LookUp({"tenant_": sa.Text, "event_": sa.Uuid, "target_": column.type}, find)
+_KEYS = {"tenant_": sa.Text, "event_": sa.Uuid, "subject": sa.Text, "condition": sa.Text}
 
 
-_TARGETS: tuple[Target, ...] = ("event_id", "subject", "condition")
-_BEARING = {target: _bears(target) for target in _TARGETS}
+def _bearing(batch: FromClause, _: Connection) -> list[sa.Select[Any]]:
+    """An event by itself is meant whatever the clocks of two machines say; with others, only what came before."""
+    w, its = withdrawals.c, batch.c
+    before = w.id > its.event_
+    bearing = [
+        (w.event_id == its.event_, sa.false()),
+        (sa.and_(w.subject == its.subject, before), sa.false()),
+        (sa.and_(w.condition == its.condition, before), sa.true()),
+    ]
+    return [
+        sa.select(w.recipient, resolved.label("resolved")).where(w.tenant == its.tenant_, bears)
+        for bears, resolved in bearing
+    ]
+
+
+_BEARING = LookUp(_KEYS, _bearing, but=("tenant_", "subject", "condition"))
 
 
 def read(conn: Connection, of: Collection[Event]) -> Withdrawn:
     """What was taken back of these events, whether or not it is applied already to what was decided."""
     result = Withdrawn()
-    wanted: dict[Target, list[tuple[str, UUID, Any]]] = {
-        "event_id": [(e.tenant, e.id, e.id) for e in of],
-        "subject": [(e.tenant, e.id, e.subject) for e in of if e.subject is not None],
-        "condition": [(e.tenant, e.id, e.condition) for e in of if e.condition is not None],
-    }
-    for target, rows in wanted.items():
-        rows.sort(key=lambda row: (row[0], row[1].bytes))
-        for row in _BEARING[target].rows(conn, rows):
-            if target == "condition":
-                result.resolved.add(row.event_)
-            elif row.recipient is None:
-                result.wholly.add(row.event_)
-            else:
-                result.for_some.setdefault(row.event_, set()).add(row.recipient)
+    wanted = [(e.tenant, e.id, e.subject, e.condition) for e in of]
+    wanted.sort(key=lambda row: (row[0], row[1].bytes))
+    for row in _BEARING.rows(conn, wanted):
+        if row.resolved:
+            result.resolved.add(row.event_)
+        elif row.recipient is None:
+            result.wholly.add(row.event_)
+        else:
+            result.for_some.setdefault(row.event_, set()).add(row.recipient)
     return result

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 from clarion.errors import InvalidInput
@@ -44,6 +45,8 @@ def render(
     recipient: Recipient | None = None,
 ) -> Content:
     """As `Renderer.render`, with these texts in place of files, by name. Raises `InvalidInput` for all that is wrong."""
+    if find_spec("resource") is None:
+        raise InvalidInput("edited templates cannot be tried on this system: it sets processes no limits")
     asked = {
         "options": renderer.options | {"edited": dict(edited)},
         "event": event,

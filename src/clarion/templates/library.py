@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from clarion.errors import ConfigError, InvalidInput, UnknownName
@@ -185,11 +186,21 @@ class Library:
 def write(template: Template, type: str, values: Mapping[str, Any]) -> str:
     """The template's words; raises `InvalidInput` naming template, line and event type."""
     try:
-        return template.compiled.render(values)
+        return _rendered(template.compiled, values)
     except Exception as error:  # a template may raise anything, and whoever mends it needs to know where
         raise InvalidInput(
             f"template {template.name}{_where(template, error)} cannot be written for event type {type!r}: {plain.one_line(str(error)) or error.__class__.__name__}"
         ) from error
+
+
+def _rendered(compiled: jinja2.Template, values: Mapping[str, Any]) -> str:
+    """As its own `render`, which takes longer to copy what all templates share than most templates to be written."""
+    environment = compiled.environment
+    context = compiled.new_context({**environment.globals, **values}, shared=True)
+    try:
+        return environment.concat(compiled.root_render_func(context))
+    except Exception:  # noqa: BLE001 - raised again, with the template's own lines
+        environment.handle_exception()
 
 
 def _where(template: Template, error: Exception) -> str:
@@ -215,8 +226,16 @@ def _loader(directory: Path | None, edited: Mapping[str, str]) -> jinja2.BaseLoa
     return jinja2.ChoiceLoader(loaders)
 
 
+class _Environment(ImmutableSandboxedEnvironment):
+    def call(self, context: Context, called: Any, /, *args: Any, **values: Any) -> Any:
+        """Words are our own: they need not be asked whether they are safe, nor what they want of the context."""
+        if type(called) is words.Words:
+            return called(*args, **values)
+        return super().call(context, called, *args, **values)
+
+
 def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Environment(
         loader=loader,
         autoescape=_escapes,
         undefined=jinja2.StrictUndefined,

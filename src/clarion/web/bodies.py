@@ -133,4 +133,4 @@ class Recipients(Body):
 
 
 class SignIn(Body):
-    key: StrictStr = Field(examples=["clk_…"], description="A key with the scope `operate`.")
+    key: StrictStr = Field(examples=["clk_…"], description="A key with the scope `observe` or `operate`.")

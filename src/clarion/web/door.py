@@ -35,7 +35,7 @@ class Door:
         if caller.kind == "recipient":
             self._recipients_rate.take((caller.tenant, caller.recipient))
         else:
-            self._keys_rate.take(caller.key)
+            self._keys_rate.take(caller.key or (caller.tenant, caller.name))
         return caller
 
     async def operator(self, request: HTTPConnection, csrf: str | None = None) -> Caller:
@@ -43,7 +43,7 @@ class Door:
         if COOKIE not in request.cookies:
             raise unknown("nobody is signed in here")
         caller = await self._sessions.caller(request, csrf)
-        self._keys_rate.take(caller.key)
+        self._keys_rate.take(caller.key or (caller.tenant, caller.name))
         return caller
 
     async def _find(self, request: HTTPConnection) -> Caller:

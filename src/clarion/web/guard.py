@@ -18,6 +18,10 @@ HEADERS = {
 }
 
 
+# Where an answer leaves what there is still to do, as `rest(receive, send)`, once everything within has returned.
+REST = "clarion.rest"
+
+
 class Guard:
     """An ASGI application around another."""
 
@@ -42,6 +46,9 @@ class Guard:
         try:
             self._check_announced(scope)
             await self._app(scope, self._counting(receive), sending)
+            if (rest := scope.pop(REST, None)) is not None:
+                _forget(scope)
+                await rest(receive, send)
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Exception as error:
@@ -72,3 +79,10 @@ class Guard:
     def _too_large(self) -> Problem:
         said = f"the body has more than {self._limit:,} bytes; send it in parts"
         return Problem("too-large", said, headers={"Connection": "close"})
+
+
+def _forget(scope: Scope) -> None:
+    """What FastAPI kept for its own part of the answer, which is over: more than all the rest of it needs."""
+    kept = {name: value for name, value in scope.items() if not name.startswith("fastapi")}
+    scope.clear()  # gives back the room that names took which are no longer there
+    scope.update(kept)

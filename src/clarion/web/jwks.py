@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 import logging
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 
 from clarion import clock
 from clarion.errors import ConfigError, said
-from clarion.web import problem
+from clarion.web import https, problem
+from clarion.web.https import LARGEST
 from clarion.web.transactions import Transactions
 
 log = logging.getLogger(__name__)
 
-LARGEST = 256 * 1024  # bytes
 MOST = 100  # keys
 _FRESH_FOR = 300.0  # seconds
 _AGAIN_AFTER = 10.0  # seconds between two readings, however many unknown keys are named
-_TIMEOUT = 5.0
 _KIND = {"RS256": "RSA", "ES256": "EC"}
 
 
@@ -64,7 +62,7 @@ class KeySet:
 
 def _checked(source: str) -> str:
     parts = urlsplit(source)
-    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if parts.scheme == "http" and not https.is_safe(source):
         raise ConfigError(f"jwks {source!r}: keys that came without https could be anybody's; use https")
     if parts.scheme in ("", "file") and not Path(parts.path).is_file():
         raise ConfigError(f"jwks {source!r}: there is no such file")
@@ -73,24 +71,12 @@ def _checked(source: str) -> str:
     return source
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, _request: Any, response: Any, *_: Any) -> NoReturn:
-        response.close()
-        raise OSError("a redirect, which is not followed; name the address itself")
-
-
-# No proxy from the environment: whoever sets that could hand us keys.
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
-
-
 def _content(source: str) -> bytes:
     parts = urlsplit(source)
-    if parts.scheme in ("", "file"):
-        with Path(parts.path).open("rb") as file:
-            content = file.read(LARGEST + 1)
-    else:
-        with _OPENER.open(source, timeout=_TIMEOUT) as response:
-            content = bytes(response.read(LARGEST + 1))
+    if parts.scheme not in ("", "file"):
+        return https.get(source)
+    with Path(parts.path).open("rb") as file:
+        content = file.read(LARGEST + 1)
     if len(content) > LARGEST:
         raise ValueError(f"more than {LARGEST:,} bytes")
     return content

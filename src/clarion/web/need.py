@@ -16,18 +16,20 @@ from clarion.web.service import service_of
 @dataclass(frozen=True, slots=True)
 class Need:
     """`scope`: of a key, or of the operator's key. `own`: a recipient, who acts for nobody but themselves; or a key
-    with the scope `inbox` that names one in `Clarion-Recipient`. Neither: anybody who is known.
+    with the scope `inbox` that names one in `Clarion-Recipient`. `fetches`: a recipient, for themselves; or a key with
+    the scope, for its tenant or whom it names. None of these: anybody who is known.
     """
 
     scope: str | None = None
     own: bool = False
+    fetches: bool = False
 
     async def __call__(self, request: Request) -> Caller:
         """As FastAPI calls it. Raises a `Problem`: 401, 403, 429."""
         return self.check(await service_of(request).door.caller(request))
 
     def kinds(self) -> tuple[Kind, ...]:
-        if self.own:
+        if self.own or self.fetches:
             return ("key", "recipient")
         return ("key", "operator") if self.scope else ("key", "recipient", "operator")
 
@@ -37,13 +39,15 @@ class Need:
             raise Problem("forbidden", _NOT_FOR[caller.kind])
         if self.own:
             return caller if caller.kind == "recipient" else _acting(caller)
+        if self.fetches and caller.kind == "recipient":
+            return caller
         if self.scope is not None and not caller.may(self.scope):
             raise Problem("forbidden", f"this needs the scope {self.scope!r}; issue a key that has it")
-        return caller if caller.recipient is None else replace(caller, recipient=None)
+        return caller if caller.recipient is None or self.fetches else replace(caller, recipient=None)
 
 
 _NOT_FOR = {
-    "recipient": "a recipient's token opens /v1/me and no more; use a key",
+    "recipient": "a recipient's token opens /v1/me, /v1/inbox and /v1/sinks, and no more; use a key",
     "operator": "this is a recipient's own; operators do not see it",
     "key": "a key does not open this",
 }
@@ -67,4 +71,5 @@ Observer = Annotated[Caller, Depends(Need("observe"))]
 Operator = Annotated[Caller, Depends(Need("operate"))]
 Providers = Annotated[Caller, Depends(Need("providers"))]
 KeyKeeper = Annotated[Caller, Depends(Need("keys"))]
+Fetcher = Annotated[Caller, Depends(Need("sinks", fetches=True))]
 Me = Annotated[Caller, Depends(Need(own=True))]

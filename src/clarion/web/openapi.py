@@ -82,7 +82,7 @@ def _complete(operation: dict[str, Any], need: Need | None) -> None:
     statuses = {422, 500, 503}
     if need is not None:
         operation["security"] = [{kind: []} for kind in need.kinds()]
-        operation[NEEDS] = {"scope": need.scope, "own": need.own}
+        operation[NEEDS] = {"scope": need.scope, "own": need.own, "fetches": need.fetches}
         statuses |= {401, 403, 429}
     if "requestBody" in operation:
         statuses |= {413}
@@ -112,8 +112,8 @@ def _describe_emitting(made: dict[str, Any]) -> None:
     schemas = made["components"]["schemas"]
     schemas.update({name: one for name, one in definitions["$defs"].items() if name not in schemas})
     cloud = {"type": "object", "required": ["specversion", *cloudevents.REQUIRED]}
-    made["paths"][EVENTS] = {
-        "post": {
+    made["paths"].setdefault(EVENTS, {}).update(
+        post={
             "tags": ["events"],
             "summary": "Emit",
             "operationId": "emit",
@@ -158,7 +158,7 @@ def _describe_emitting(made: dict[str, Any]) -> None:
             },
             "x-refuses": [409, 413, 415],
         }
-    }
+    )
 
 
 def _ref(model: str) -> dict[str, str]:

@@ -11,11 +11,12 @@ from clarion.event import TEXT_LIMIT, required_text
 from clarion.web.service import Service, service_of
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
     return required_text("the value", value)
 
 
-RecipientId = Annotated[str, AfterValidator(_clean), Path(max_length=TEXT_LIMIT, examples=["bob"])]
-Word = Annotated[str, AfterValidator(_clean), Query(max_length=TEXT_LIMIT)]
+RecipientId = Annotated[str, AfterValidator(clean), Path(max_length=TEXT_LIMIT, examples=["bob"])]
+Word = Annotated[str, AfterValidator(clean), Query(max_length=TEXT_LIMIT)]
+Name = Annotated[str, AfterValidator(clean), Path(max_length=TEXT_LIMIT, examples=["email"])]
 Limit = Annotated[int, Query(ge=1, le=1000)]
 Parts = Annotated[Service, Depends(service_of)]

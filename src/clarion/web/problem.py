@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException as StarletteException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from clarion import ids
 from clarion.errors import (
@@ -21,6 +22,7 @@ from clarion.errors import (
     Conflict,
     HostTransaction,
     InvalidInput,
+    LeaseLost,
     NotAllowed,
     NotFound,
     NotMigrated,
@@ -44,6 +46,7 @@ KINDS: Mapping[str, tuple[int, str]] = {
     "not-found": (404, "There is no such thing"),
     "method": (405, "This address knows another method"),
     "conflict": (409, "The key stands for another event"),
+    "lease-lost": (409, "The claim is over"),
     "too-large": (413, "The body is too large"),
     "media-type": (415, "The body is of another kind"),
     "too-many": (429, "Too many requests"),
@@ -109,6 +112,8 @@ def of(error: Exception) -> Problem:  # noqa: PLR0911 - a table
             return Problem("forbidden", str(error))
         case Conflict():
             return Problem("conflict", str(error))
+        case LeaseLost():
+            return Problem("lease-lost", str(error))
         case NotMigrated():
             return unavailable(f"the database is not ready: {error}")
         case HostTransaction() | TimeoutError():
@@ -168,9 +173,18 @@ def _internal(error: Exception) -> Problem:
     )
 
 
-async def answer(_request: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
     """What FastAPI calls for an error that was raised."""
+    if isinstance(error, StarletteException) and error.status_code == 405:
+        error.headers = {**(error.headers or {}), "Allow": ", ".join(_methods(request))}
     return of(error).response()
+
+
+def _methods(request: Request) -> list[str]:
+    """Those of all routes of this address; a router tells those of the first."""
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    known = [route.methods for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for methods in known for method in methods or ()})
 
 
 HANDLED: tuple[type[Exception], ...] = (

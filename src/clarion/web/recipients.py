@@ -10,6 +10,7 @@ from clarion.store.roster import unknown
 from clarion.web import bodies, choosing
 from clarion.web import recipient_shapes as shapes
 from clarion.web.caller import Caller
+from clarion.web.desks import desk_of
 from clarion.web.need import RecipientReader, RecipientWriter
 from clarion.web.parameters import Limit, Parts, RecipientId, Word
 from clarion.web.service import Service
@@ -144,11 +145,13 @@ async def history(
 
 @router.get("/{recipient}/export")
 async def export(recipient: RecipientId, caller: RecipientReader, service: Parts) -> dict[str, Any]:
-    """All that is kept about one person."""
-    return await service.run(lambda: service.clarion.recipients.export(recipient, tenant=caller.tenant))
+    """All that is kept about one person. It is noted that it was shown."""
+    desk = desk_of(caller, service)
+    return await service.run(lambda: desk.export(recipient))
 
 
 @router.delete("/{recipient}", status_code=204)
 async def erase(recipient: RecipientId, caller: RecipientWriter, service: Parts) -> None:
     """Erase all that is kept about one person. What must stay for others no longer says who it was."""
-    await service.run(lambda: service.clarion.recipients.erase(recipient, tenant=caller.tenant))
+    desk = desk_of(caller, service)
+    await service.run(lambda: desk.erase(recipient))

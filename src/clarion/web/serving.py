@@ -62,7 +62,7 @@ class Service:
     def stop(self) -> None:
         """Take no more requests; `run` returns once those in hand are answered, and the worker has ended."""
         self._server.should_exit = True
-        self._app.state.service.streams.stop()  # these would not end by themselves
+        self._app.state.service.stop()
         if self._worker is not None:
             self._worker.stop()
 

@@ -1,4 +1,5 @@
-"""Operators' sessions in a browser: a signed cookie, bound to the key with which they began, and safe from forged requests.
+"""Operators' sessions in a browser: a signed cookie, bound to the key or the groups with which they began, and safe from
+forged requests.
 
 The cookie holds who and until when, and a signature; nothing is stored. It ends with its time, or with its key. What changes
 anything needs the session's CSRF token in a header, which another site's page can neither read nor send.
@@ -25,6 +26,7 @@ from clarion import api_key, clock
 from clarion.api_key import ApiKey
 from clarion.web.caller import Caller
 from clarion.web.keyring import Keyring
+from clarion.web.openid import Person, scopes_of
 from clarion.web.problem import Problem
 from clarion.web.settings import Settings
 
@@ -36,12 +38,17 @@ _LONGEST = 1024  # characters of a cookie
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An operator who signed in. `csrf` is to be sent with whatever changes something."""
+    """An operator who signed in: with a key, or by `name` and `groups`, as their OpenID provider says.
+
+    `csrf` is to be sent with whatever changes something.
+    """
 
     tenant: str
-    key: UUID
+    key: UUID | None
     ends: datetime
     csrf: str
+    name: str = ""
+    groups: tuple[str, ...] = ()
 
 
 class Sessions:
@@ -50,14 +57,28 @@ class Sessions:
     def __init__(self, keyring: Keyring, settings: Settings) -> None:
         self._keyring = keyring
         self._lasts = settings.session_lasts
+        self._openid = settings.openid
         self._secret = (settings.session_secret or secrets.token_urlsafe(32)).encode()
 
     def begin(self, key: ApiKey, request: HTTPConnection, response: Response) -> Session:
         """Sign in with a key, which has the scope `observe`: the cookie is set on the response."""
         ends = min(clock.now() + self._lasts, key.expires_at or datetime.max.replace(tzinfo=UTC))
-        said = json.dumps([key.tenant, str(key.id), int(ends.timestamp()), secrets.token_urlsafe(12)])
-        body = base64.urlsafe_b64encode(said.encode()).rstrip(b"=").decode()
-        cookie = f"{body}.{self._signed('session', body)}"
+        return self._begin([key.tenant, str(key.id)], ends, request, response)
+
+    def begin_for(self, person: Person, request: HTTPConnection, response: Response) -> Session:
+        """The same for somebody whom an OpenID provider knows. Raises a `Problem` 403."""
+        ends = clock.now() + self._lasts
+        return self._begin([person.tenant, None, person.name, *person.groups], ends, request, response)
+
+    def _begin(
+        self, who: list[str | None], ends: datetime, request: HTTPConnection, response: Response
+    ) -> Session:
+        said = json.dumps([int(ends.timestamp()), secrets.token_urlsafe(12), *who], ensure_ascii=False)
+        cookie = self.seal("session", base64.urlsafe_b64encode(said.encode()).rstrip(b"=").decode())
+        if len(cookie) > _LONGEST:
+            raise Problem(
+                "forbidden", "the names of your groups are too long for a session; grant to fewer of them"
+            )
         response.set_cookie(
             COOKIE,
             cookie,
@@ -89,40 +110,57 @@ class Sessions:
                 raise Problem(
                     "csrf", "send the session's csrf token, as GET /v1/session tells it, in Clarion-CSRF"
                 )
-        key = await self._keyring.of_id(session.tenant, session.key)
-        if key is None or "observe" not in api_key.allowed(key.scopes):
-            raise _over("the key with which this session began has expired or was revoked")
-        return Caller(
-            kind="operator",
-            tenant=key.tenant,
-            name=f"operator {key.name}",
-            scopes=frozenset(key.scopes),
-            key=key.id,
-        )
+        return await self._operator(session)
+
+    async def _operator(self, session: Session) -> Caller:
+        """Who it is now: a session may what its key, or its groups, may when it is asked."""
+        if session.key is None:
+            granted = () if self._openid is None else self._openid.granted
+            tenant, name, scopes = (
+                session.tenant,
+                session.name,
+                scopes_of(granted, session.tenant, session.groups),
+            )
+            why = "your groups may not sign in here any more"
+        else:
+            key = await self._keyring.of_id(session.tenant, session.key)
+            tenant, name = session.tenant, "" if key is None else key.name
+            scopes = frozenset() if key is None else frozenset(key.scopes)
+            why = "the key with which this session began has expired or was revoked"
+        if "observe" not in api_key.allowed(scopes):
+            raise _over(why)
+        return Caller(kind="operator", tenant=tenant, name=f"operator {name}", scopes=scopes, key=session.key)
+
+    def seal(self, what: str, body: str) -> str:
+        """`body`, which has no full stop, so that nobody else can write it, nor pass it off as something else."""
+        return f"{body}.{self._signed(what, body)}"
+
+    def unseal(self, what: str, sealed: str) -> str | None:
+        """What was sealed; nothing, where it was not."""
+        body, _, signature = sealed.partition(".")
+        return body if hmac.compare_digest(signature.encode(), self._signed(what, body).encode()) else None
 
     def sealed(self, request: HTTPConnection, what: str, body: str) -> str:
-        """`body`, so that only this session reads it again, and as nothing but what it is."""
-        return f"{body}.{self._signed(f'{what}:{self.of(request).csrf}', body)}"
+        """The same, and only in this session it is read again."""
+        return self.seal(f"{what}:{self.of(request).csrf}", body)
 
     def unsealed(self, request: HTTPConnection, what: str, sealed: str) -> str | None:
-        body = sealed.partition(".")[0]
-        holds = hmac.compare_digest(sealed.encode(), self.sealed(request, what, body).encode())
-        return body if holds else None
+        return self.unseal(f"{what}:{self.of(request).csrf}", sealed)
 
     def _read(self, cookie: str) -> Session:
-        body, _, signature = cookie.partition(".")
-        if len(cookie) > _LONGEST or not hmac.compare_digest(
-            signature.encode(), self._signed("session", body).encode()
-        ):
+        body = self.unseal("session", cookie) if len(cookie) <= _LONGEST else None
+        if body is None:
             raise _over("this session is not known here")
         try:
-            tenant, key, ends, _ = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        except (ValueError, binascii.Error):  # it is signed: by a version that wrote otherwise
+            ends, _, tenant, key, *who = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+            at = datetime.fromtimestamp(ends, UTC)
+            id = None if key is None else UUID(key)
+        except (ValueError, TypeError, binascii.Error):  # it is signed: by a version that wrote otherwise
             raise _over("this session is not known here") from None
-        at = datetime.fromtimestamp(ends, UTC)
         if at <= clock.now():
             raise _over("this session is over")
-        return Session(tenant, UUID(key), at, self._signed("csrf", body))
+        name, *groups = who or [""]
+        return Session(tenant, id, at, self._signed("csrf", body), name, tuple(groups))
 
     def _signed(self, what: str, body: str) -> str:
         digest = hmac.digest(self._secret, f"{what}:{body}".encode(), hashlib.sha256)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from clarion.errors import ConfigError
 from clarion.secret import check_length
+from clarion.web.openid_settings import OpenIdSettings
 
 JWKS_ALGORITHMS = ("RS256", "ES256")
 
@@ -51,11 +52,12 @@ class TokenSettings:
 class Settings:
     """`rate` and `burst`: requests of one key, or of one recipient, a second and at once, in this process.
 
-    `cors_origins`: whose pages may call from a browser. `session_secret`: signs operators' sessions; without one
+    `openid`: how operators sign in without a key. `cors_origins`: whose pages may call from a browser. `session_secret`: signs operators' sessions; without one
     they end with the process, and are not known to another.
     """
 
     tokens: TokenSettings | None = None
+    openid: OpenIdSettings | None = None
     cors_origins: Sequence[str] = ()
     session_secret: str | None = None
     session_lasts: timedelta = timedelta(hours=8)

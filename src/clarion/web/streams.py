@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -40,16 +40,21 @@ Who = tuple[str, str]  # tenant, recipient
 
 
 class Stream:
-    """One reader. `since`: what has a higher number is put here, what has not was told before it came."""
+    """One reader. `since`: what has a higher number is put here, what has not was told before it came. `waker` is
+    called when something has come, and when it has ended."""
 
-    __slots__ = ("_waiting", "_waker", "ended", "since", "who")
+    __slots__ = ("_waiting", "ended", "since", "waker", "who")
 
     def __init__(self, who: Who) -> None:
         self.who = who
         self.ended = False
         self.since = 0
+        self.waker: Callable[[], None] | None = None
         self._waiting: list[tuple[int, bytes]] = []
-        self._waker: asyncio.Future[None] | None = None
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._waiting)
 
     def put(self, n: int, event: bytes) -> None:
         if len(self._waiting) >= WAITING:
@@ -69,18 +74,9 @@ class Stream:
         self._waiting.clear()
         self._wake()
 
-    async def woken(self, within: float) -> None:
-        """Until something has come, or it has ended; so many seconds at most."""
-        if self._waiting or self.ended:
-            return
-        self._waker = asyncio.get_running_loop().create_future()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within):
-                await self._waker
-
     def _wake(self) -> None:
-        if self._waker is not None and not self._waker.done():
-            self._waker.set_result(None)
+        if self.waker is not None:
+            self.waker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +95,7 @@ class Streams:
         self._clarion = clarion
         self._patience = patience.total_seconds()
         self._thread = Transactions(patience, name="clarion-feed", threads=1)
-        self._open: dict[Who, set[Stream]] = {}
+        self._open: dict[Who, list[Stream]] = {}
         self._coming: list[tuple[Stream, asyncio.Future[None]]] = []
         self._following: asyncio.Task[None] | None = None
         self._stirred = asyncio.Event()
@@ -112,12 +108,12 @@ class Streams:
 
     async def join(self, who: Who) -> Stream:
         """A stream to which comes what happens from now on. Raises a `Problem`: 429, 503."""
-        mine = self._open.setdefault(who, set())
+        mine = self._open.setdefault(who, [])
         if len(mine) >= EACH:
             said = f"{EACH} streams of one recipient are open; close some"
             raise Problem("too-many", said, retry_after=TOO_MANY)
         stream = Stream(who)
-        mine.add(stream)
+        mine.append(stream)
         try:
             async with asyncio.timeout(self._patience):
                 await self._let_in(stream)
@@ -130,8 +126,8 @@ class Streams:
 
     def leave(self, stream: Stream) -> None:
         stream.end()
-        mine = self._open.get(stream.who, set())
-        mine.discard(stream)
+        if stream in (mine := self._open.get(stream.who, [])):
+            mine.remove(stream)
         if not mine:
             self._open.pop(stream.who, None)
         self._coming = [each for each in self._coming if each[0] is not stream]

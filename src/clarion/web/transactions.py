@@ -41,9 +41,11 @@ class Transactions:
     def _ended(self) -> None:
         self._now -= 1
 
-    async def close(self) -> None:
-        """Wait for what runs, as long as a request would; what hangs is left behind."""
+    async def close(self, within: timedelta | None = None) -> None:
+        """Wait for what runs, as long as a request would, or so long; what hangs is left behind."""
         if self._pool is not None:
             closing = asyncio.ensure_future(asyncio.to_thread(self._pool.close))
-            await asyncio.wait([closing], timeout=self._patience)
+            await asyncio.wait(
+                [closing], timeout=self._patience if within is None else within.total_seconds()
+            )
             self._pool = None

@@ -27,7 +27,9 @@ def attempt(channel: Channel, renderer: Renderer, ready: Ready, hand: Hand) -> A
 async def _traced(channel: Channel, renderer: Renderer, ready: Ready, hand: Hand) -> Outcome:
     claim = ready.work.claim
     with tracing.sending(ready.event, channel.name, claim.delivery_id, claim.attempts + 1) as span:
-        return await _tried(channel, renderer, ready, hand, span)
+        outcome = await _tried(channel, renderer, ready, hand, span)
+        span.say("clarion.result", outcome.result.value)
+        return outcome
 
 
 async def _tried(
@@ -49,16 +51,10 @@ async def _tried(
             error = raised
         else:
             kept = receipt if isinstance(receipt, str) else None  # it was taken, whatever a channel returns
-            outcome = sent(kept, timedelta(seconds=clock.monotonic() - began))
-            return outcome if span is None else _said(span, outcome)
+            return sent(kept, timedelta(seconds=clock.monotonic() - began))
     took = timedelta(seconds=clock.monotonic() - began)
     outcome = failed(claim, error, ready.type.policy.retries, took)
-    return outcome if span is None else _said(span, outcome, error)
-
-
-def _said(span: tracing.Taken, outcome: Outcome, error: BaseException | None = None) -> Outcome:
-    span.say("clarion.result", outcome.result.value)
-    if error is not None:
+    if span is not None:
         span.failed(error, telemetry.code_of(outcome.code))
     return outcome
 

@@ -32,7 +32,7 @@ async def drain(wiring: Wiring, *, rounds: int) -> bool:
     fan_out = FanOut(wiring, threads, told=_nobody_rests, at_once=wiring.limits.walks)
     upkeep = Upkeep(wiring, threads, Bell())
     replanning = Replanning(wiring, threads, Bell(), told=_nobody_rests)
-    senders = [Sender(wiring, threads, channel, Bell()) for channel in wiring.channels.values()]
+    senders = [Sender(wiring, threads, channel, Bell()) for channel in wiring.sent_on.values()]
     try:
         return await _until_all_rest(
             [fan_out.poll, upkeep.poll, replanning.poll, *(sender.poll for sender in senders)], rounds

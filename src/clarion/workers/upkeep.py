@@ -82,10 +82,8 @@ class Upkeep:
 
     async def _carry_out(self, key: Key) -> bool:
         """What an operator confirmed, and whoever began it did not bring to its end."""
-        lanes, most = self._wiring.lanes, self._wiring.limits.page
-        page = await self._threads.transaction(
-            lambda conn: carrying.carry_out(conn, *key, lanes=lanes, most=most)
-        )
+        lanes = self._wiring.lanes
+        page = await self._threads.transaction(lambda conn: carrying.carry_out(conn, *key, lanes=lanes))
         if page is not None and page.queued:
             self._wiring.database.waker.queued()
         return page is not None

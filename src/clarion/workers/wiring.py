@@ -21,7 +21,7 @@ from clarion.channels import Channel
 from clarion.delivery import LEASE
 from clarion.errors import said
 from clarion.event_type import EventType
-from clarion.lane import Lanes
+from clarion.lane import Lanes, is_fetched
 from clarion.store.database import Database
 from clarion.templates import Renderer
 from clarion.workers.hooks import Hooks
@@ -80,6 +80,11 @@ class Wiring:
     caps: Sequence[Cap] = ()
     limits: Limits = field(default_factory=Limits)
     retention: timedelta = retention.DEFAULT
+
+    @property
+    def sent_on(self) -> dict[str, Channel]:
+        """The channels on which workers send; on the others it is fetched."""
+        return {name: channel for name, channel in self.channels.items() if not is_fetched(channel)}
 
 
 class Threads:

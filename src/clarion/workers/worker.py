@@ -59,11 +59,11 @@ class Worker:
             await threads.close(within=_TO_CLOSE)
 
     async def _run(self, threads: Threads) -> None:
-        sending = {name: Bell() for name in self._wiring.channels}
+        sending = {name: Bell() for name in self._wiring.sent_on}
         walking, keeping_up, again, removing, numbering, counting = (Bell() for _ in range(6))
         senders = {
             name: Sender(self._wiring, threads, channel, sending[name], freed=again.ring)
-            for name, channel in self._wiring.channels.items()
+            for name, channel in self._wiring.sent_on.items()
         }
         self._bells = [walking, keeping_up, again, removing, numbering, counting, *sending.values()]
         if self._stopped:

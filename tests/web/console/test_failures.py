@@ -48,7 +48,7 @@ async def test_grouped_by_channel_code_and_what_was_said(
     (heading,) = [h.text for h in page.all("h2") if h.text.startswith("wire")]
     assert heading == "wire: spam 2"
     (row,) = page.one("div", aria_label="wire, spam").rows()
-    assert row[:2] == ["2", "550 we do not want <n>"]
+    assert row[:2] == ["2", "<n> we do not want <n>"]
     (example, _) = page.one("div", aria_label="wire, spam").all("a")
     await console.get(example.get("href") or "")
     assert console.address.startswith("/console/events/")

@@ -117,7 +117,10 @@ async def test_what_somebody_else_edited_is_not_written(
 async def test_what_cannot_be_shown_is_said(console: Visitor, event: UUID) -> None:
     page = await console.get("/templates", type="mailed")
     for wrong in ("{", "[]", '"text"'):
-        assert "the data is no JSON" in (await console.send(editor(page), status=422, data=wrong)).text
+        again = await console.send(editor(page), status=422, data=wrong, **{"text-subject": "Kept"})
+        assert "the data is no JSON" in again.one("p", role="alert").text
+        assert ("data", wrong) in editor(again).values()  # what was typed is still there
+        assert "Kept" in dict(editor(again).values())["text-subject"]
     large = "{" + ",".join(f'"{n * 7919 % 104729}": {n * n}' for n in range(9000)) + "}"
     assert "of an address" in (await console.send(editor(page), status=422, data=large)).text
     assert "damaged" in (await console.get("/templates", status=422, type="mailed", draft="AAAA")).text

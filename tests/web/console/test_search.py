@@ -58,10 +58,15 @@ async def test_a_recipient_is_found_by_id_and_address(
     console: Visitor, clarion: Clarion, event: UUID
 ) -> None:
     page = await console.get("/search")
-    await console.send(find(page), q="fails")
-    assert console.address.startswith("/console/recipients/fails")
-    await console.send(find(page), q="fails@a.test")
-    assert console.address.startswith("/console/recipients/fails")
+    several = await console.send(find(page), q="fails")
+    assert several.one("table").rows() == [
+        ["recipient", "fails"],
+        ["address", "of fails"],
+        ["address", "of fails2"],
+    ]
+    for text in ("fails2", "fails2@a.test"):
+        await console.send(find(page), q=text)
+        assert console.address == "/console/recipients/fails2"
 
 
 async def test_events_by_filter(console: Visitor, clarion: Clarion, event: UUID) -> None:
@@ -105,6 +110,8 @@ async def test_page_by_page(console: Visitor, clarion: Clarion) -> None:
     rest = await console.get(page.one("a", rel="next").get("href") or "")
     seen += [one.get("data-row") for one in rest.all("tr") if one.get("data-row")]
     assert seen == ids[::-1]
+    (how_many,) = [one for one in page.all("a") if one.text == "How many are there?"]
+    assert "70 events in all." in (await console.get(how_many.get("href") or "")).text
 
 
 @pytest.mark.parametrize(

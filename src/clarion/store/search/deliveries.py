@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,18 @@ from clarion.sought import DeliveryFilter, FoundDelivery
 from clarion.store import dialect
 from clarion.store.schema import FAILED, deliveries, events, notifications, outcomes, queue
 from clarion.store.search import told
-from clarion.store.search.walk import HIGHEST, Looked, Next, Walk, batch_of, by_id, made_between, only
+from clarion.store.search.walk import (
+    HIGHEST,
+    SCATTERED,
+    Chunk,
+    Looked,
+    Next,
+    Walk,
+    batch_of,
+    by_id,
+    made_between,
+    only,
+)
 
 _d, _n, _q, _o = deliveries.c, notifications.c, queue.c, outcomes.c
 _OPEN = (State.WAITING, State.SENDING)
@@ -26,60 +38,71 @@ Address = tuple[str, UUID]  # the recipient, and the address's id
 
 def walk(tenant: str, wanted: DeliveryFilter, at: Sequence[Address] | None = None) -> Walk:
     """The newest first; those of one event by recipient. `at`: the addresses that begin as is asked, if it is."""
-    next_, asked = _next(tenant, wanted, at)
+    along, asked = _along(tenant, wanted, at)
     where = _conditions(wanted, at, but=asked)
     if not where and wanted.state not in _OPEN and wanted.code is None and "id" not in asked:
-        return Walk(next=next_)
+        return along
 
-    def passing(conn: Connection, of: Sequence[UUID]) -> list[UUID]:
-        batch = batch_of(conn, tenant, of)
-        found = sa.select(_d.id).select_from(_joined(conn, wanted))
-        found = found.where(_d.tenant == batch.c.tenant_, _d.id == batch.c.id_, *where)
+    def passing(conn: Connection, rows: sa.FromClause) -> sa.Select[Any]:
+        if "code_" in rows.c and wanted.code is not None:  # of what failed, the index tells
+            of_code = sa.select(*rows.c).where(rows.c.code_ == wanted.code)
+            if not where:
+                return of_code
+            rows = of_code.subquery("of_code")
+        found = sa.select(_d.id).select_from(_joined(wanted, but=asked))
+        found = found.where(_d.tenant == rows.c.tenant_, _d.id == rows.c.id_, *where)
         if wanted.state in _OPEN:
             leased = sa.func.coalesce(_q.lease_until > dialect.now(conn), sa.false())
             found = found.where(leased if wanted.state == State.SENDING else ~leased)
-        passed = [row.id for row in conn.execute(dialect.look_up(conn, batch, found))]
-        return passed if wanted.code is None else _ended_with(conn, tenant, passed, wanted.code)
+        if wanted.code is not None and "code_" not in rows.c:
+            found = found.where(_last_code == wanted.code)
+        return dialect.look_up(conn, rows, found)
 
-    return Walk(next=next_, passing=passing)
+    return replace(along, passing=passing)
 
 
 # ── Along which index ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _next(tenant: str, wanted: DeliveryFilter, at: Sequence[Address] | None) -> tuple[Next, set[str]]:
-    """The walk, and which parts of the filter it answers."""
+def _along(tenant: str, wanted: DeliveryFilter, at: Sequence[Address] | None) -> tuple[Walk, set[str]]:
+    """By the narrowest index, and which parts of the filter that answers."""
     if wanted.id is not None:
-        return only(wanted.id), {"id"}
+        return Walk(tenant=tenant, next=only(wanted.id)), {"id"}
     if wanted.event is not None:
-        return _of_event(tenant, wanted.event), {"event"}
+        return Walk(tenant=tenant, next=_of_event(tenant, wanted.event)), {"event"}
     if at is not None or wanted.recipient is not None:
         whose = {wanted.recipient} if at is None else {recipient for recipient, _ in at}
-        return _of_recipients(tenant, sorted(one for one in whose if one)), {"recipient"}
+        its = _of_recipients(tenant, sorted(one for one in whose if one))
+        return Walk(tenant=tenant, next=its), {"recipient"} if at is None else set()
     if wanted.state == State.FAILED:
-        return _failed(tenant, wanted), {"state", "since", "until"}
+        failed = Walk(tenant=tenant, chunk=_failed(tenant, wanted), most=SCATTERED)
+        return failed, {"state", "since", "until"}
     if wanted.state in _OPEN or wanted.lane is not None:
-        return by_id(_q.delivery_id, [_q.tenant == tenant], wanted), {"since", "until"}
-    return by_id(_d.id, [_d.tenant == tenant], wanted), {"since", "until"}
+        waiting = by_id(_q.delivery_id, [_q.tenant == tenant], wanted)
+        return Walk(tenant=tenant, chunk=waiting), {"since", "until"}
+    return Walk(tenant=tenant, chunk=by_id(_d.id, [_d.tenant == tenant], wanted)), {"since", "until"}
 
 
-def _failed(tenant: str, wanted: DeliveryFilter) -> Next:
+def _failed(tenant: str, wanted: DeliveryFilter) -> Chunk:
     """What failed last, first."""
     its: list[Any] = [_o.tenant == tenant, sa.text(FAILED)]
     its += [] if wanted.since is None else [_o.at >= wanted.since]
     its += [] if wanted.until is None else [_o.at < wanted.until]
 
-    def next_(conn: Connection, after: Position | None, most: int) -> Looked:
+    def chunk(after: Position | None, most: int) -> sa.Select[Any]:
         behind: list[Any] = []
         if after is not None and after.at is not None:
             same = sa.and_(_o.at == after.at, _o.delivery_id < after.id)
             behind = [_o.at <= after.at, sa.or_(_o.at < after.at, same)]
-        chosen = sa.select(_o.at, _o.delivery_id).where(*its, *behind)
-        found = conn.execute(chosen.order_by(_o.at.desc(), _o.delivery_id.desc()).limit(most))
-        rows = [Position(id=row.delivery_id, at=row.at) for row in found]
-        return Looked(rows, rows[-1] if len(rows) == most else None)
+        columns = (_o.tenant.label("tenant_"), _o.at.label("at_"), _o.delivery_id.label("id_"))
+        chosen = (
+            sa.select(*columns, _o.code.label("code_"))
+            .where(*its, *behind)
+            .order_by(_o.at.desc(), _o.delivery_id.desc())
+        )
+        return chosen.limit(most)
 
-    return next_
+    return chunk
 
 
 def _of_event(tenant: str, event: UUID) -> Next:
@@ -131,16 +154,17 @@ def _sent_as(conn: Connection, tenant: str, told: Sequence[tuple[Any, UUID]]) ->
 # ── What passes ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _joined(conn: Connection, wanted: DeliveryFilter) -> sa.FromClause:
+def _joined(wanted: DeliveryFilter, *, but: set[str]) -> sa.FromClause:
     """As many tables as the filter asks."""
     its: sa.FromClause = deliveries
-    if wanted.event is not None or wanted.recipient is not None or wanted.type is not None:
+    asks = {name for name in ("event", "recipient", "type") if getattr(wanted, name) is not None} - but
+    if asks:
         its = its.join(notifications, sa.and_(_n.tenant == _d.tenant, _n.id == _d.notification_id))
-    if wanted.type is not None:
+    if "type" in asks:
         its = its.join(events, sa.and_(events.c.tenant == _n.tenant, events.c.id == _n.event_id))
     if wanted.state in _OPEN or wanted.lane is not None:
         return its.join(queue, sa.and_(_q.tenant == _d.tenant, _q.delivery_id == _d.id))
-    if wanted.state is not None:
+    if wanted.state is not None and "state" not in but:
         its = its.join(outcomes, sa.and_(_o.tenant == _d.tenant, _o.delivery_id == _d.id, _o.final))
     return its
 
@@ -164,8 +188,14 @@ def _conditions(wanted: DeliveryFilter, at: Sequence[Address] | None, *, but: se
     return found
 
 
-def _ended_with(conn: Connection, tenant: str, of: Sequence[UUID], code: str) -> list[UUID]:
-    return [id for id, row in _last(conn, tenant, of).items() if row.code == code]
+_every = outcomes.alias("every")
+_last_code = (
+    sa.select(_every.c.code)
+    .where(_every.c.tenant == _d.tenant, _every.c.delivery_id == _d.id)
+    .order_by(_every.c.claim.desc())
+    .limit(1)
+    .scalar_subquery()
+)
 
 
 def _last(conn: Connection, tenant: str, of: Sequence[UUID]) -> dict[UUID, Row[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -22,27 +23,27 @@ _TEXTS = ("key", "type", "subject", "actor", "correlation_id", "condition")
 
 def walk(tenant: str, wanted: EventFilter) -> Walk:
     """By the narrowest index that there is for what is asked; the newest first, but what waits by when it is due."""
-    next_, asked = _next(tenant, wanted)
+    along, asked = _along(tenant, wanted)
     rest = _conditions(wanted, but=asked)
     if not rest and "id" not in asked:
-        return Walk(next=next_)
+        return along
 
-    def passing(conn: Connection, of: Sequence[UUID]) -> list[UUID]:
-        batch = batch_of(conn, tenant, of)
-        found = sa.select(_e.id).where(_e.tenant == batch.c.tenant_, _e.id == batch.c.id_, *rest)
-        return [row.id for row in conn.execute(dialect.look_up(conn, batch, found))]
+    def passing(conn: Connection, rows: sa.FromClause) -> sa.Select[Any]:
+        found = sa.select(_e.id).where(_e.tenant == rows.c.tenant_, _e.id == rows.c.id_, *rest)
+        return dialect.look_up(conn, rows, found)
 
-    return Walk(next=next_, passing=passing)
+    return replace(along, passing=passing)
 
 
-def _next(tenant: str, wanted: EventFilter) -> tuple[Next, set[str]]:
+def _along(tenant: str, wanted: EventFilter) -> tuple[Walk, set[str]]:
     """The walk, and which parts of the filter it answers."""
     mine: list[Any] = [_e.tenant == tenant]
     between = {"since", "until"}
     if wanted.id is not None:
-        return only(wanted.id), {"id"}
+        return Walk(tenant=tenant, next=only(wanted.id)), {"id"}
     if wanted.correlation_id is not None:
-        return _correlated(tenant, wanted.correlation_id, wanted), {"correlation_id", *between}
+        its = _correlated(tenant, wanted.correlation_id, wanted)
+        return Walk(tenant=tenant, next=its), {"correlation_id", *between}
     by: dict[str, list[Any]] = {
         "key": [_e.key == wanted.key],
         "condition": [_e.condition == wanted.condition, _e.repeat_of.is_(None)],  # repeats are counted at it
@@ -50,12 +51,15 @@ def _next(tenant: str, wanted: EventFilter) -> tuple[Next, set[str]]:
     }
     for name, where in by.items():
         if getattr(wanted, name) is not None:
-            return by_id(_e.id, [*mine, *where], wanted), {name, *between}
+            return Walk(tenant=tenant, chunk=by_id(_e.id, [*mine, *where], wanted)), {name, *between}
     if wanted.state == "failed":
-        return by_id(_e.id, [*mine, sa.text(FAILURE)], wanted), {"state", *between}
+        mine.append(sa.text(FAILURE))
+        return Walk(tenant=tenant, chunk=by_id(_e.id, mine, wanted)), {"state", *between}
     if wanted.state == "waiting":
-        return _waiting(tenant), set()  # what was withdrawn meanwhile waits, too, but is told as that
-    return by_id(_e.id, mine, wanted), between
+        return Walk(
+            tenant=tenant, next=_waiting(tenant)
+        ), set()  # what was withdrawn meanwhile waits, too, but is told as that
+    return Walk(tenant=tenant, chunk=by_id(_e.id, mine, wanted)), between
 
 
 def _correlated(tenant: str, correlation_id: str, wanted: EventFilter) -> Next:
@@ -63,13 +67,17 @@ def _correlated(tenant: str, correlation_id: str, wanted: EventFilter) -> Next:
     its = [_e.tenant == tenant, _e.correlation_id == correlation_id]
     said = by_id(_e.id, [*its, sa.text(CORRELATED)], wanted)
 
+    def others(conn: Connection, after: Position | None, most: int) -> Looked:
+        rows = [Position(id=row.id_) for row in conn.execute(said(after, most))]
+        return Looked(rows, rows[-1] if len(rows) == most else None)
+
     def next_(conn: Connection, after: Position | None, most: int) -> Looked:
         if after is None and (own := _as_id(correlation_id)) is not None:
             between = made_between(_e.id, wanted.since, wanted.until)
             if conn.execute(sa.select(_e.id).where(*its, _e.id == own, *between)).first() is not None:
-                others = said(conn, None, most)
-                return Looked([Position(id=own), *others.rows], others.then)
-        return said(conn, after, most)
+                found = others(conn, None, most)
+                return Looked([Position(id=own), *found.rows], found.then)
+        return others(conn, after, most)
 
     return next_
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,35 +24,35 @@ _n = notifications.c
 
 def walk(tenant: str, wanted: NotificationFilter) -> Walk:
     """The newest first; those of one event by recipient, those of one recipient as in their inbox."""
-    next_, asked = _next(tenant, wanted)
+    along, asked = _along(tenant, wanted)
     rest = _conditions(wanted, but=asked)
     if not rest and "id" not in asked:
-        return Walk(next=next_)
+        return along
 
-    def passing(conn: Connection, of: Sequence[UUID]) -> list[UUID]:
-        batch = batch_of(conn, tenant, of)
+    def passing(conn: Connection, rows: sa.FromClause) -> sa.Select[Any]:
         its: sa.FromClause = notifications
         if wanted.type is not None:
             about = sa.and_(events.c.tenant == _n.tenant, events.c.id == _n.event_id)
             its = notifications.join(events, about)
-        found = sa.select(_n.id).select_from(its).where(_n.tenant == batch.c.tenant_, _n.id == batch.c.id_)
-        return [row.id for row in conn.execute(dialect.look_up(conn, batch, found.where(*rest)))]
+        found = sa.select(_n.id).select_from(its).where(_n.tenant == rows.c.tenant_, _n.id == rows.c.id_)
+        return dialect.look_up(conn, rows, found.where(*rest))
 
-    return Walk(next=next_, passing=passing)
+    return replace(along, passing=passing)
 
 
-def _next(tenant: str, wanted: NotificationFilter) -> tuple[Next, set[str]]:
-    between = {"since", "until"}
+def _along(tenant: str, wanted: NotificationFilter) -> tuple[Walk, set[str]]:
+    """By the narrowest index, and which parts of the filter that answers."""
     if wanted.id is not None:
-        return only(wanted.id), {"id"}
+        return Walk(tenant=tenant, next=only(wanted.id)), {"id"}
     if wanted.event is not None:
-        return _of_event(tenant, wanted.event, wanted.recipient), {"event", "recipient"}
+        its = _of_event(tenant, wanted.event, wanted.recipient)
+        return Walk(tenant=tenant, next=its), {"event", "recipient"}
     if wanted.recipient is not None:
-        return _of_recipient(tenant, wanted.recipient), {"recipient"}
+        return Walk(tenant=tenant, next=_of_recipient(tenant, wanted.recipient)), {"recipient"}
     mine: list[Any] = [_n.tenant == tenant]
     if wanted.gate is not None:
         mine.append(sa.text(REFUSED))
-    return by_id(_n.id, mine, wanted), between
+    return Walk(tenant=tenant, chunk=by_id(_n.id, mine, wanted)), {"since", "until"}
 
 
 def _of_event(tenant: str, event: UUID, recipient: str | None) -> Next:

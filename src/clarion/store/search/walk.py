@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,28 +17,37 @@ from clarion.sought import Filter, Total
 from clarion.store import dialect
 
 LOOKED_AT = 5000  # rows at most for one page, where a filter lets little pass
+SCATTERED = 1200  # the same where what the filter asks of each row lies anywhere, as of what failed
 COUNTED = 10_000  # rows at most for a total
-_CHUNKS = (500, 1500, 3000)
+_CHUNKS = (200, 1000, 3800)
 HIGHEST = UUID(int=(1 << 128) - 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """The next rows of a walk. `then`: behind which it goes on, if it does."""
+    """Rows in order. `then`: the last that was looked at, if there may be others behind it."""
 
     rows: Sequence[Position]
     then: Position | None
 
 
-Next = Callable[[Connection, Position | None, int], Looked]  # behind this row, about so many
-Passing = Callable[[Connection, Sequence[UUID]], Collection[UUID]]
+Chunk = Callable[
+    [Position | None, int], sa.Select[Any]
+]  # of the next rows: `tenant_`, `id_`, and `at_` if by that
+Next = Callable[[Connection, Position | None, int], Looked]  # the same, where it takes more than a statement
+Passing = Callable[
+    [Connection, sa.FromClause], sa.Select[Any]
+]  # of rows with `tenant_` and `id_`, those that pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walk:
-    """`next`: along the index. `passing`: which of these rows the rest of the filter lets pass; `None`: all."""
+    """Along an index, by one of the two; and what of it passes: without `passing`, all. `most`: that is looked at."""
 
-    next: Next
+    tenant: str
+    most: int = LOOKED_AT
+    chunk: Chunk | None = None
+    next: Next | None = None
     passing: Passing | None = None
 
 
@@ -53,41 +62,64 @@ class Found:
 def find(conn: Connection, walk: Walk, *, after: Position | None, most: int) -> Found:
     """The next rows that pass; fewer, with more behind them, where much had to be looked at."""
     dialect.without_sorting(conn)
-    found, place, looked_at = Found(), after, 0
-    sizes = iter((most + 1, *_CHUNKS) if walk.passing is None else _CHUNKS)
-    while looked_at < LOOKED_AT and (size := next(sizes, None)) is not None:
-        looked = walk.next(conn, place, size)
-        looked_at += size
-        for row in _that_pass(conn, walk, looked.rows):
+    found = Found(then=after)
+    left = walk.most
+    for size in (most + 1,) if walk.passing is None else _CHUNKS:
+        looked = _look(conn, walk, found.then, size)
+        left -= size
+        for row in looked.rows:
             if len(found.ids) == most:
                 return found
             found.ids.append(row.id)
             found.then = row
-        place = found.then = looked.then
-        if place is None:
-            return found
+        found.then = looked.then
+        if looked.then is None or left <= 0:
+            break
     return found
 
 
 def count(conn: Connection, walk: Walk) -> Total:
     """How many pass, among so many rows at most."""
     dialect.without_sorting(conn)
-    number, place, left = 0, None, COUNTED if walk.passing is None else LOOKED_AT
-    while left > 0:
-        looked = walk.next(conn, place, min(left, _CHUNKS[-1]))
-        number += len(_that_pass(conn, walk, looked.rows))
-        left -= _CHUNKS[-1]
-        place = looked.then
-        if place is None:
-            return Total(number, exact=True)
-    return Total(number, exact=False)
+    if walk.chunk is None:
+        looked = _look(conn, walk, None, SCATTERED)
+        return Total(len(looked.rows), exact=looked.then is None)
+    most = COUNTED if walk.passing is None else walk.most
+    chosen = walk.chunk(None, most)
+    passing = chosen if walk.passing is None else walk.passing(conn, chosen.subquery("looked"))
+    number = conn.execute(sa.select(sa.func.count()).select_from(passing.subquery("passing"))).scalar_one()
+    more = conn.execute(chosen.offset(most).limit(1)).first() is not None
+    return Total(number, exact=not more)
 
 
-def _that_pass(conn: Connection, walk: Walk, rows: Sequence[Position]) -> Sequence[Position]:
-    if walk.passing is None or not rows:
-        return rows
-    kept = set(walk.passing(conn, [row.id for row in rows]))
-    return [row for row in rows if row.id in kept]
+def _look(conn: Connection, walk: Walk, after: Position | None, size: int) -> Looked:
+    """The next rows, those that pass."""
+    if walk.chunk is None:
+        assert walk.next is not None, "a walk has one of the two"  # noqa: S101
+        looked = walk.next(conn, after, size)
+        return looked if walk.passing is None else _that_pass(conn, walk, walk.passing, looked)
+    chosen = walk.chunk(after, size)
+    if walk.passing is None:
+        rows = [_position(row) for row in conn.execute(chosen)]
+        return Looked(rows, rows[-1] if len(rows) == size else None)
+    passing = walk.passing(conn, chosen.subquery("looked"))
+    kept = sorted((_position(row) for row in conn.execute(passing)), key=_newest_first)
+    last = conn.execute(chosen.offset(size - 1).limit(1)).first()
+    return Looked(kept, None if last is None else _position(last))
+
+
+def _position(row: Any) -> Position:
+    return Position(id=row.id_, at=getattr(row, "at_", None))
+
+
+def _newest_first(row: Position) -> tuple[float, int]:
+    return 0.0 if row.at is None else -row.at.timestamp(), -row.id.int
+
+
+def _that_pass(conn: Connection, walk: Walk, passing: Passing, looked: Looked) -> Looked:
+    batch = batch_of(conn, walk.tenant, [row.id for row in looked.rows])
+    kept = {row.id_ for row in conn.execute(passing(conn, batch))} if looked.rows else ()
+    return Looked([row for row in looked.rows if row.id in kept], looked.then)
 
 
 # ── Walks that several have ──────────────────────────────────────────────────────────────────────────────
@@ -98,21 +130,16 @@ def only(id: UUID) -> Next:
     return lambda _conn, after, _most: Looked(() if after else (Position(id=id),), None)
 
 
-def by_id(column: sa.Column[Any], where: Sequence[Any], wanted: Filter) -> Next:
+def by_id(column: sa.Column[Any], where: Sequence[Any], wanted: Filter) -> Chunk:
     """The rows of a table, the newest first, by the index of their ids, or by a partial one `where` only some are."""
     bounds = made_between(column, wanted.since, wanted.until)
 
-    def next_(conn: Connection, after: Position | None, most: int) -> Looked:
+    def chunk(after: Position | None, most: int) -> sa.Select[Any]:
         behind = [] if after is None else [column < after.id]
-        chosen = sa.select(column).where(*where, *bounds, *behind).order_by(column.desc()).limit(most)
-        return of_ids(list(conn.execute(chosen).scalars()), most)
+        chosen = sa.select(column.table.c.tenant.label("tenant_"), column.label("id_"))
+        return chosen.where(*where, *bounds, *behind).order_by(column.desc()).limit(most)
 
-    return next_
-
-
-def of_ids(found: Sequence[UUID], most: int) -> Looked:
-    rows = [Position(id=id) for id in found]
-    return Looked(rows, rows[-1] if len(rows) == most else None)
+    return chunk
 
 
 def made_between(

@@ -18,12 +18,13 @@ from clarion.web.console.times import Zone
 Value = float | None
 Points = Sequence[tuple[datetime, Mapping[str, Value]]]
 
-WIDTH, HEIGHT = 720.0, 170.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 712.0, 8.0, 150.0
+WIDTH, HEIGHT = 560.0, 170.0
+LEFT, RIGHT, TOP, BOTTOM = 52.0, 552.0, 8.0, 150.0
 _LABELS = 7
 _STEPS = tuple(
     timedelta(minutes=n) for n in (1, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880, 10_080, 43_200)
 )
+_SPANS = (0.1, 0.2, 0.4, 1, 2, 4, 10, 20, 40, 60, 120, 240, 600, 1200, 2400, 3600, 7200, 14_400, 28_800, 43_200, 86_400, 172_800)  # fmt: skip
 _DAY = timedelta(days=1)
 
 
@@ -78,8 +79,8 @@ def chart(
     write = _seconds if unit == "s" else _count
     names = list(points[0][1]) if points else []
     since = points[0][0] if points else until - _DAY
-    ends = [at for at, _ in points[1:]] + [until]
-    top = _nice(_highest(points, kind))
+    ends = [*(at for at, _ in points[1:]), until][: len(points)]
+    top = (_nice_span if unit == "s" else _nice)(_highest(points, kind))
     x = _scale(since, until)
     rows = tuple(
         Row(since=at, until=end, values=tuple(write(values[name]) for name in names))
@@ -172,6 +173,11 @@ def _nice(highest: float) -> float:
     return next(part * size for part in (1, 2, 4, 6, 10) if part * size >= highest * 0.999)
 
 
+def _nice_span(highest: float) -> float:
+    """The same of seconds, as people count them."""
+    return next((span for span in _SPANS if span >= highest), _nice(highest))
+
+
 # ── Times below it ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -196,7 +202,7 @@ def _ticks(since: datetime, until: datetime, zone: tzinfo) -> Iterator[tuple[dat
         last, wall = at, wall + step
 
 
-def by_day(points: Points, until: datetime, zone: tzinfo) -> list[tuple[datetime, dict[str, Value]]]:
+def by_day(points: Points, zone: tzinfo) -> list[tuple[datetime, dict[str, Value]]]:
     """Counts of an hour or so, put together by the days of a zone, which may have 23 or 25 of them."""
     days: list[tuple[datetime, dict[str, Value]]] = []
     for at, values in points:

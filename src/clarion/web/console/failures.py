@@ -49,6 +49,7 @@ async def failures(page: Page) -> Response:
         found=found,
         kinds=[kind for kind in kinds_of(found.groups) if code is None or kind.code == code],
         failed=numbers.totals.failed,
+        grouped=sum(group.number for group in found.groups),
         drawn=_drawn(page, numbers),
         types=sorted(page.clarion.types),
         same=same,

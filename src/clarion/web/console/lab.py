@@ -17,8 +17,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from clarion.errors import InvalidInput, NotFound
-from clarion.event import Event
+from clarion.errors import InvalidInput, NotFound, shown
 from clarion.lab import Sheet
 from clarion.severity import Severity
 from clarion.templates.words import parse
@@ -32,6 +31,7 @@ pages = Pages()
 
 WIDTHS = (320, 480, 640, 800)
 SCHEMES = ("light", "dark")
+PARTS = ("html", "text", "headers")
 PACKED = 12_000  # characters of a draft in a URL
 UNPACKED = 512 * 1024
 DIFF_LINES = 2000
@@ -58,31 +58,60 @@ NOTHING = Draft()
 @pages.get("/templates")
 async def lab(page: Page) -> Response:
     """A type as it is live and, where something is edited, beside it as edited."""
-    known = sorted(page.clarion.types)
-    type = page.query.get("type") or next(iter(known), None)
-    if type is None:
+    if not page.clarion.types:
         return page.show("lab_empty.html")
-    draft = unpacked(page)
-    live = await _sheet(page, type, NOTHING)
-    edited = None if draft == NOTHING else await _sheet(page, type, draft)
+    return await _shown(page, unpacked(page))
+
+
+@pages.post("/templates", "operate")
+async def edit(page: Page) -> Response:
+    """Pack what is edited into the URL, and show it there."""
+    kept = {name: value for name, value in page.query.items() if name != "draft"}
+    if "undo" in page.said:
+        return page.to("/templates", **kept)
+    live = await _sheet(page, NOTHING)
+    texts = _edited(page.said, live)
+    try:
+        data = _data(page.said.get("data"))
+        draft = Draft(data=None if data == live.event.data else data, texts=texts)
+        if draft == NOTHING:
+            return page.to("/templates", **kept)
+        return page.to("/templates", **kept, draft=packed(page, draft))
+    except InvalidInput as error:
+        return await _shown(
+            page, Draft(texts=texts), only_live=True, data=page.said.get("data"), wrong=str(error)
+        )
+
+
+async def _shown(
+    page: Page, draft: Draft, *, only_live: bool = False, data: str | None = None, wrong: str | None = None
+) -> Response:
+    """`data`: as it was typed, where that is no draft."""
+    recipient = page.query.get("recipient")
+    if recipient is not None:
+        await page.run(lambda: page.desk.showing("templates", recipient))
+    live = await _sheet(page, NOTHING)
+    edited = None if only_live or draft == NOTHING else await _sheet(page, draft)
     return page.show(
         "lab.html",
+        status=200 if wrong is None else 422,
         frames=True,
-        types=known,
+        types=sorted(page.clarion.types),
         live=live,
         edited=edited,
         draft=draft,
-        data=_json(live.event if draft.data is None else draft.data),
+        data=data or _json(live.event.data if draft.data is None else draft.data),
+        wrong=wrong,
         channels=list(dict.fromkeys([*live.type.channels, *page.clarion.channels])),
         locales=sorted({*LOCALES, live.locale}),
         widths=[(str(width), f"{width} px") for width in WIDTHS],
-        width=page.query.number("width", 640, least=200, most=2000),
+        width=page.query.number("width", 640 if edited is None else 480, least=200, most=2000),
         schemes=SCHEMES,
         scheme=page.query.one_of("scheme", SCHEMES, "light"),
-        part=page.query.one_of("part", ("html", "text", "headers"), "html"),
+        part=page.query.one_of("part", PARTS, "html"),
         changes=[] if edited is None else changes(live, edited),
         event=page.query.get("event"),
-        recipient=page.query.get("recipient"),
+        recipient=recipient,
         same=same,
         severities=[severity.label for severity in Severity],
         frame_url=_frame_url(page, None),
@@ -90,43 +119,22 @@ async def lab(page: Page) -> Response:
     )
 
 
-@pages.post("/templates", "operate")
-async def edit(page: Page) -> Response:
-    """Pack what is edited into the URL, and show it there."""
-    said, query = page.said, dict(page.query.items())
-    type = page.query.get("type") or next(iter(sorted(page.clarion.types)), "")
-    live = await _sheet(page, type, NOTHING)
-    texts = {
-        source.name: text
-        for part, source in live.sources.items()
-        if (text := _typed(said, f"text-{part}")) is not None and text.strip() != source.text.strip()
-    }
-    data = _data(said.get("data"))
-    draft = Draft(data=None if data == live.event.data else data, texts=texts)
-    kept = {name: value for name, value in query.items() if name != "draft"}
-    if "undo" in said or draft == NOTHING:
-        return page.to("/templates", **kept)
-    return page.to("/templates", **kept, draft=packed(page, draft))
-
-
 @pages.get("/templates/mail")
 async def mail(page: Page) -> Response:
     """The HTML of it alone, for a frame: no script, nothing from elsewhere, no place of its own."""
-    type = page.query.required("type")
-    sheet = await _sheet(page, type, unpacked(page))
+    sheet = await _sheet(page, unpacked(page))
     if sheet.content is None or sheet.content.html is None:
-        raise NotFound(f"{type} has no HTML on {sheet.channel}")
+        raise NotFound(f"{sheet.type.code} has no HTML on {sheet.channel}")
     return mail_frame.answer(sheet.content.html, dark=page.query.get("scheme") == "dark")
 
 
-async def _sheet(page: Page, type: str, draft: Draft) -> Sheet:
-    query, clarion = page.query, page.clarion
+async def _sheet(page: Page, draft: Draft) -> Sheet:
+    query, clarion, type = page.query, page.clarion, _type(page)
     declared = clarion.types.get(type)
     preferred = "email" if declared is None or "email" in declared.channels else declared.channels[0]
-    recipient = query.get("recipient")
     locale = query.get("locale")
     if locale is not None and parse(locale) is None:
-        raise InvalidInput(f"locale {locale[:40]!r} is not known; name it like en or pt-BR")
+        raise InvalidInput(f"locale {shown(locale)} is not known; name it like en or pt-BR")
 
     def lay_out() -> Sheet:
         return clarion.lay_out(
@@ -138,22 +146,30 @@ async def _sheet(page: Page, type: str, draft: Draft) -> Sheet:
             locale=locale,
             reason=query.text("reason", "direct"),
             severity=query.get("severity"),
-            recipient=recipient,
+            recipient=query.get("recipient"),
             tenant=page.tenant,
         )
 
     return await page.run(lay_out)
 
 
-def _json(data: Event | Mapping[str, Any]) -> str:
-    shown = data.data if isinstance(data, Event) else data
-    return json.dumps(shown, indent=2, ensure_ascii=False)
+def _type(page: Page) -> str:
+    """The one that is asked for, or the first."""
+    return page.query.text("type", min(page.clarion.types, default=""))
 
 
-def _typed(said: Said, name: str) -> str | None:
-    """A text as it was typed; browsers send CRLF between lines."""
-    found = said.get(name)
-    return None if found is None else found.replace("\r\n", "\n") + "\n"
+def _edited(said: Said, live: Sheet) -> dict[str, str]:
+    """The texts that differ from what is live, by name. Browsers send CRLF between lines."""
+    found = {}
+    for part, source in live.sources.items():
+        typed = said.get(f"text-{part}")
+        if typed is not None and (text := typed.replace("\r\n", "\n")) != source.text.strip():
+            found[source.name] = text + "\n"
+    return found
+
+
+def _json(data: Mapping[str, Any]) -> str:
+    return json.dumps(data, indent=2, ensure_ascii=False)
 
 
 def _data(text: str | None) -> Mapping[str, Any] | None:
@@ -224,5 +240,5 @@ def _inflated(packed: bytes) -> bytes:
 def _frame_url(page: Page, draft: str | None) -> str:
     names = ("type", "channel", "event", "locale", "reason", "severity", "recipient", "scheme")
     asked = {name: page.query.get(name) for name in names} | {"draft": draft}
-    asked["type"] = asked["type"] or next(iter(sorted(page.clarion.types)), None)
+    asked["type"] = _type(page)
     return page.url("/templates/mail", **{name: value for name, value in asked.items() if value is not None})

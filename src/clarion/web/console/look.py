@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,13 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from clarion import clock
-from clarion.web.console import menu, saying, static, times
+from clarion.web.console import static, times
+from clarion.web.console.menu import CONSOLE
 from clarion.web.console.times import Zone
 
-if TYPE_CHECKING:
-    from clarion.web.console.page import Page
-
-CONSOLE = "/console"
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -58,33 +55,11 @@ def url(
     return f"{base}?{urlencode(said)}" if said else base
 
 
-def page(
-    page: Page, template: str, context: Mapping[str, Any], *, status: int = 200, frames: bool = False
+def answer(
+    request: Request, zone: Zone, template: str, /, *, status: int = 200, frames: bool = False, **context: Any
 ) -> Response:
-    """For somebody who is signed in."""
-    own = {
-        "page": page,
-        "menu": menu.shown(page),
-        "url": page.url,
-        "here": page.here,
-        "may": page.may,
-        "csrf": page.service.sessions.of(page.request).csrf,
-        "done": saying.now(page),
-        **_words(page.request, page.zone),
-    }
-    answer = _answer({**own, **context}, template, status, frames)
-    if own["done"]:
-        saying.over(page, answer)
-    return answer
-
-
-def bare(request: Request, zone: Zone, template: str, /, *, status: int = 200, **context: Any) -> Response:
-    """For somebody who is not, or perhaps not."""
-    return _answer({**_words(request, zone), **context}, template, status, False)
-
-
-def _answer(context: Mapping[str, Any], template: str, status: int, frames: bool) -> Response:
-    text = _templates.get_template(template).render(context)
+    """The page of this template. `frames`: it may hold frames of this console."""
+    text = _templates.get_template(template).render({**_words(request, zone), **context})
     headers = {**HEADERS, "Content-Security-Policy": policy(frames=frames)}
     return Response(text.encode("utf-8", "replace"), status, headers, "text/html; charset=utf-8")
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from clarion.web.console.page import Page
+CONSOLE = "/console"  # where it all is, below where the service is
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +38,15 @@ class Shown:
     current: bool
 
 
-def shown(page: Page) -> list[Shown]:
-    """What whoever asks may open; `current`: the part in which this page is."""
-    at = page.request.url.path.partition("/console")[2]
+def shown(at: str, may: Callable[[str], bool], url: Callable[[str], str]) -> list[Shown]:
+    """What whoever asks may open; `at`: the page that they look at, below the console."""
     return [
         Shown(
             title=one.title,
-            url=page.url(one.path),
+            url=url(one.path),
             key=one.key,
             current=at == one.path or (bool(one.path) and at.startswith(one.path + "/")),
         )
         for one in MENU
-        if page.may(one.scope)
+        if may(one.scope)
     ]

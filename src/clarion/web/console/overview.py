@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from starlette.responses import Response
 
@@ -14,8 +14,8 @@ from clarion.pause import Pause
 from clarion.store.address_health import AddressHealth
 from clarion.store.failures import Failures
 from clarion.tally import ChannelStatistics, Point, Statistics
-from clarion.web.console import look, times
-from clarion.web.console.charts import Chart, chart
+from clarion.web.console import charts, look, times
+from clarion.web.console.charts import Chart, Value, chart
 from clarion.web.console.page import Page
 from clarion.web.console.pages import Pages
 from clarion.web.console.times import Range
@@ -25,6 +25,7 @@ pages = Pages()
 LATE = timedelta(minutes=5)  # what has been due for longer is worth a look
 _GROUPS = 4
 _DEAD = 100  # addresses that are counted
+_DAYS = (timedelta(days=8), timedelta(days=60))  # of a range that is shown by days
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,10 +76,12 @@ async def overview(page: Page) -> Response:
         range=within,
         now_=now,
         channels=channels,
-        attention=list(_attention(page, within, channels, now, failures, dead)),
+        attention=sorted(
+            _attention(page, within, channels, now, failures, dead), key=lambda one: one.level != "bad"
+        ),
         numbers=numbers,
         oldest=min((one.now.backlog.oldest for one in channels if one.now.backlog.oldest), default=None),
-        charts=charts_of(page, numbers.points, numbers.until),
+        charts=await charts_of(page, within, numbers),
     )
 
 
@@ -128,8 +131,10 @@ def _attention(
         url = page.url("/failures", **carried, channel=group.channel, fingerprint=group.fingerprint)
         yield Attention(level="bad", about=f"{group.channel} failed", seen=said, url=url)
     if dead:
-        said = f"{look.number(len(dead), more=len(dead) == _DEAD)} are dead, and nothing is sent there"
-        yield Attention(level="warn", about="Addresses", seen=said, url=page.url("/addresses"))
+        many = look.number(len(dead), more=len(dead) == _DEAD)
+        about = "One address is dead" if len(dead) == 1 else f"{many} addresses are dead"
+        said = "nothing is sent there until it is tried again by hand"
+        yield Attention(level="warn", about=about, seen=said, url=page.url("/addresses"))
 
 
 def _of_pause(pause: Pause, url: str) -> Attention:
@@ -143,30 +148,37 @@ def _of_pause(pause: Pause, url: str) -> Attention:
     )
 
 
-def charts_of(page: Page, points: Sequence[Point], until: datetime) -> list[Chart]:
-    """What ended, and how long it took."""
-    ended = [
-        (
-            p.at,
-            {
-                "sent": p.numbers.sent,
-                "failed": p.numbers.failed,
-                "no longer wanted": p.numbers.suppressed + p.numbers.cancelled,
-            },
+async def charts_of(
+    page: Page, within: Range, numbers: Statistics, channel: str | None = None
+) -> list[Chart]:
+    """What ended, and how long it took; over weeks, what ended by the days of the zone."""
+    points = numbers.points if channel is None else _of(numbers, channel)
+    ended = [(point.at, _ends(point)) for point in points]
+    if _DAYS[0] < within.until - within.since <= _DAYS[1]:
+        clarion, tenant, hour = page.clarion, page.tenant, timedelta(hours=1)
+        hours = await page.run(
+            lambda: clarion.statistics(
+                since=within.since, until=within.until, step=hour, channel=channel, tenant=tenant
+            )
         )
-        for p in points
-    ]
-    late = [
-        (
-            p.at,
-            {
-                name: None if value is None else value.total_seconds()
-                for name, value in (("p50", p.latency.p50), ("p95", p.latency.p95), ("p99", p.latency.p99))
-            },
-        )
-        for p in points
-    ]
+        ended = charts.by_day([(point.at, _ends(point)) for point in hours.points], page.zone.info)
+    late = [(point.at, _took(point)) for point in points]
     return [
-        chart("Deliveries", ended, until=until, zone=page.zone),
-        chart("From due to sent", late, until=until, zone=page.zone, kind="lines", unit="s"),
+        chart("Deliveries", ended, until=numbers.until, zone=page.zone),
+        chart("From due to sent", late, until=numbers.until, zone=page.zone, kind="lines", unit="s"),
     ]
+
+
+def _of(numbers: Statistics, channel: str) -> Sequence[Point]:
+    return next((one.points for one in numbers.channels if one.channel == channel), numbers.points)
+
+
+def _ends(point: Point) -> dict[str, Value]:
+    of = point.numbers
+    return {"sent": of.sent, "failed": of.failed, "no longer wanted": of.suppressed + of.cancelled}
+
+
+def _took(point: Point) -> dict[str, Value]:
+    of = point.latency
+    named = {"p50": of.p50, "p95": of.p95, "p99": of.p99}
+    return {name: None if took is None else took.total_seconds() for name, took in named.items()}

@@ -15,14 +15,14 @@ from clarion.app import Clarion
 from clarion.desk import Desk
 from clarion.errors import InvalidInput
 from clarion.web.caller import Caller
-from clarion.web.console import look, said, saying, times
+from clarion.web.console import look, menu, said, saying, times
+from clarion.web.console.menu import CONSOLE
 from clarion.web.console.said import Said
 from clarion.web.console.times import Range, Zone
 from clarion.web.need import Need
 from clarion.web.problem import Problem
 from clarion.web.service import Service
 
-CONSOLE = "/console"
 ZONE_COOKIE = "clarion_zone"  # the browser's own, written by the console's script
 
 Result = TypeVar("Result")
@@ -101,13 +101,26 @@ class Page:
 
     def show(self, template: str, /, *, status: int = 200, frames: bool = False, **context: Any) -> Response:
         """The page. `frames`: it may hold frames of this console."""
-        return look.page(self, template, context, status=status, frames=frames)
+        sessions, request = self.service.sessions, self.request
+        own = {
+            "page": self,
+            "menu": menu.shown(self.path.partition(CONSOLE)[2], self.may, self.url),
+            "url": self.url,
+            "here": self.here,
+            "may": self.may,
+            "csrf": sessions.of(request).csrf,
+            "done": saying.now(sessions, request),
+        }
+        made = look.answer(request, self.zone, template, status=status, frames=frames, **own | context)
+        if own["done"]:
+            saying.over(request, made)
+        return made
 
     def to(self, path: str, /, *, say: str | None = None, **query: object) -> Response:
         """Go on to this page of the console, after something was done; it says so once."""
         answer = RedirectResponse(look.url(self.request, path, self._carried(query)), 303)
         if say is not None:
-            saying.later(self, answer, say)
+            saying.later(self.service.sessions, self.request, answer, say)
         return answer
 
     def url(self, path: str, /, **query: object) -> str:

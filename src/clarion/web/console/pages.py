@@ -17,7 +17,8 @@ from starlette.routing import Route
 from clarion.web import problem
 from clarion.web.caller import Caller
 from clarion.web.console import refusing, said
-from clarion.web.console.page import CONSOLE, Page, zone_of
+from clarion.web.console.menu import CONSOLE
+from clarion.web.console.page import Page, zone_of
 from clarion.web.need import Need
 from clarion.web.service import service_of
 

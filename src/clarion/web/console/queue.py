@@ -65,7 +65,6 @@ async def _channel(page: Page, error: str | None = None) -> Response:
     if found is None:
         known = [channel.channel for channel in now.channels]
         raise Problem("not-found", str(UnknownName("channel", name, known)))
-    lately = found.lately
     return page.show(
         "channel.html",
         status=200 if error is None else 422,
@@ -73,7 +72,7 @@ async def _channel(page: Page, error: str | None = None) -> Response:
         channel=found,
         now_=now,
         failures=failures,
-        charts=overview.charts_of(page, lately.points, numbers.until) if lately else [],
+        charts=await overview.charts_of(page, within, numbers, name) if found.lately else [],
         configured=name in clarion.channels,
         spans=SPANS,
         error=error,

@@ -61,7 +61,7 @@ def _exact(page: Page, text: str) -> list[Listed]:
     return [one for one in found if one is not None]
 
 
-@pages.get("/recipients/{recipient:path}/export", scope="recipients:read")
+@pages.get("/export/{recipient:path}", scope="recipients:read")
 async def export(page: Page) -> Response:
     """All that is kept about them, as a file."""
     id = page.text("recipient")
@@ -128,12 +128,18 @@ def _columns(person: Configuration) -> Sequence[str]:
 
 
 def _changes(entry: Entry) -> Iterator[str]:
-    for name in dict.fromkeys((*entry.before, *entry.after)):
+    """What it was about, and then what differs."""
+    names = dict.fromkeys((*entry.before, *entry.after))
+    same = [name for name in names if entry.before.get(name) == entry.after.get(name)]
+    yield from (look.short(_value(entry.after.get(name)), 60) for name in same)
+    for name in (name for name in names if name not in same):
         before, after = entry.before.get(name), entry.after.get(name)
-        yield f"{name}: {look.short(_value(before), 60)} → {look.short(_value(after), 60)}"
+        yield f"{name} {look.short(_value(before), 60)} → {look.short(_value(after), 60)}"
 
 
 def _value(value: object) -> str:
+    if isinstance(value, str):
+        return value
     return "unsaid" if value is None else json.dumps(value, ensure_ascii=False, default=str)
 
 

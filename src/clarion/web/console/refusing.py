@@ -19,7 +19,7 @@ def answer(request: Request, problem: Problem, caller: Caller | None) -> Respons
     headers = dict(problem.headers or {})
     headers.pop("WWW-Authenticate", None)  # a browser would ask for a password
     zone = times.zone("UTC", None)
-    made = look.bare(
+    made = look.answer(
         request,
         zone,
         "refused.html",
@@ -40,5 +40,5 @@ def _to_sign_in(request: Request) -> Response:
     if "hx-request" in request.headers:
         return Response(status_code=401, headers=look.HEADERS)
     if request.headers.get("sec-fetch-site") in _FROM_ELSEWHERE:
-        return look.bare(request, times.zone("UTC", None), "again.html", again=address_of(request))
+        return look.answer(request, times.zone("UTC", None), "again.html", again=address_of(request))
     return RedirectResponse(look.url(request, "/sign-in", {"next": address_of(request)}), 303)

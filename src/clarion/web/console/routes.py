@@ -13,16 +13,22 @@ from clarion.web.console import (
     audit,
     event_types,
     examination,
+    failures,
     keys,
+    lab,
+    openid,
     overview,
     queue,
     recipients,
     refusing,
+    search,
+    selections,
     signing_in,
     silences,
     static,
+    story,
 )
-from clarion.web.console.page import CONSOLE
+from clarion.web.console.menu import CONSOLE
 from clarion.web.console.pages import Declared
 from clarion.web.problem import Problem
 
@@ -36,6 +42,11 @@ PARTS = (
     event_types.pages,
     audit.pages,
     keys.pages,
+    search.pages,
+    failures.pages,
+    selections.pages,
+    story.pages,
+    lab.pages,
 )
 
 
@@ -49,6 +60,7 @@ def routes() -> list[BaseRoute]:
     return [
         static.route(CONSOLE),
         *signing_in.routes(),
+        *openid.routes(),
         *(one.route() for one in declared()),
         Route(CONSOLE + "/{path:path}", _nothing, methods=["GET", "POST"]),
     ]

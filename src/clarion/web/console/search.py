@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -10,13 +10,27 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from clarion.gates import BITS
-from clarion.sought import EVENT_STATES, STATES, DeliveryFilter, EventFilter, Hit, NotificationFilter
+from clarion.sought import (
+    EVENT_STATES,
+    STATES,
+    DeliveryFilter,
+    EventFilter,
+    Filter,
+    FoundDelivery,
+    FoundEvent,
+    FoundNotification,
+    Hit,
+    NotificationFilter,
+    Total,
+)
+from clarion.sought import Page as Sought
 from clarion.web.console.page import Page
 from clarion.web.console.pages import Pages
 from clarion.web.console.said import Said
 
 pages = Pages()
 
+Found = Sought[FoundEvent] | Sought[FoundNotification] | Sought[FoundDelivery]
 KINDS = ("events", "decisions", "deliveries")
 
 
@@ -72,10 +86,12 @@ async def search(page: Page) -> Response:
     """What the box finds; or, without a text in it, the newest of a kind."""
     asked = page.query.get("q")
     hits = await _looked_up(page, asked) if asked else ()
-    if len(hits) == 1 and (there := place(hits[0])):
-        return page.to(there[0], **there[1])
+    places = {page.url(there[0], **there[1]): there for hit in hits if (there := place(hit))}
+    if len(places) == 1:  # whatever it is, one reads on there
+        ((path, query),) = places.values()
+        return page.to(path, **query)
     kind = page.query.one_of("kind", KINDS, KINDS[0])
-    found = None if asked else await page.run(lambda: _found(page, kind))
+    found, total = (None, None) if asked else await page.run(lambda: _found(page, kind))
     return page.show(
         "search.html",
         asked=asked,
@@ -85,6 +101,7 @@ async def search(page: Page) -> Response:
         fields=FIELDS[kind],
         listed={"types": sorted(page.clarion.types), "channels": sorted(page.clarion.channels)},
         found=found,
+        total=total,
         said=page.query,
         since=page.query.instant("from"),
         until=page.query.instant("to"),
@@ -95,7 +112,7 @@ async def search(page: Page) -> Response:
 @pages.get("/deliveries/{delivery}")
 async def delivery(page: Page) -> Response:
     """Its place in the story of its event."""
-    found = await page.run(lambda: page.desk.story(page.id("delivery")))
+    found = await page.run(lambda: page.desk.delivery(page.id("delivery")))
     one = found.delivery
     return page.to(f"/events/{one.event}", recipient=one.recipient)
 
@@ -121,27 +138,34 @@ def place(hit: Hit) -> tuple[str, dict[str, Any]] | None:  # noqa: PLR0911 - a t
             return f"/selections/{hit.id}", {}
         case "condition" | "subject":
             return "/search", {"kind": "events", hit.kind: hit.id}
-    return None
 
 
-def _found(page: Page, kind: str) -> Any:
-    desk, after = page.desk, page.query.get("after")
-    wanted = {"events": _events, "decisions": _decisions, "deliveries": _deliveries}[kind](page.query)
-    match wanted:
-        case EventFilter():
-            return desk.events(wanted, cursor=after)
-        case NotificationFilter():
-            return desk.notifications(wanted, cursor=after)
-    return desk.deliveries(wanted, cursor=after)
+def _found(page: Page, kind: str) -> tuple[Found, Total | None]:
+    """A page of what is wanted; and how many there are, where that is asked."""
+    desk, after, counted = page.desk, page.query.get("after"), "count" in page.query
+    wanted: Filter
+    found: Found
+    match kind:
+        case "events":
+            found = desk.events(wanted := _events(page.query), cursor=after)
+        case "decisions":
+            found = desk.notifications(wanted := _decisions(page.query), cursor=after)
+        case _:
+            found = desk.deliveries(wanted := _deliveries(page.query), cursor=after)
+    return found, desk.count(wanted) if counted else None
 
 
 def _range(said: Said) -> dict[str, Any]:
     return {"since": said.instant("from"), "until": said.instant("to")}
 
 
+def _texts(said: Said, names: Iterable[str]) -> dict[str, Any]:
+    return {name: said.get(name) for name in names}
+
+
 def _events(said: Said) -> EventFilter:
     names = ("type", "subject", "actor", "key", "condition", "correlation_id", "state")
-    return EventFilter(**{name: said.get(name) for name in names}, **_range(said))
+    return EventFilter(**_texts(said, names), **_range(said))
 
 
 def _decisions(said: Said) -> NotificationFilter:
@@ -158,4 +182,4 @@ def _decisions(said: Said) -> NotificationFilter:
 
 def _deliveries(said: Said) -> DeliveryFilter:
     names = ("channel", "state", "code", "recipient", "type", "address", "lane")
-    return DeliveryFilter(event=said.id("event"), **{name: said.get(name) for name in names}, **_range(said))
+    return DeliveryFilter(event=said.id("event"), **_texts(said, names), **_range(said))

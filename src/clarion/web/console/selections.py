@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from clarion.web.console.pages import Pages
 from clarion.web.console.said import Said, as_id
 
 if TYPE_CHECKING:
-    from clarion.desk import Desk
+    from clarion.desk.desk import Desk
 
 pages = Pages()
 
@@ -89,6 +89,7 @@ async def _shown(page: Page, wrong: str | None = None) -> Response:
         typed=found.number > TYPED,
         verb=VERBS[found.verb],
         again=_again(found),
+        chosen=_chosen(found),
         wrong=wrong,
     )
 
@@ -102,6 +103,18 @@ def _samples(desk: Desk, selection: Selection) -> dict[UUID, FoundDelivery]:
 def _again(selection: Selection) -> list[tuple[str, str]]:
     """The fields of a form that selects the same once more."""
     return [(name, text) for name, value in selection.filter.items() for text in _texts(value)]
+
+
+def _chosen(selection: Selection) -> list[tuple[str, str | datetime]]:
+    """What was asked, in words."""
+    found: list[tuple[str, str | datetime]] = []
+    for name, value in _again(selection):
+        label = {"since": "From", "until": "To"}.get(name, name.replace("_", " ").capitalize())
+        try:
+            found.append((label, datetime.fromisoformat(value) if name in ("since", "until") else value))
+        except ValueError:  # of another version
+            found.append((label, value))
+    return found
 
 
 def _texts(value: object) -> list[str]:

@@ -12,7 +12,8 @@ from clarion import api_key
 from clarion.api_key import ApiKey
 from clarion.web import problem
 from clarion.web.console import look, refusing, said
-from clarion.web.console.page import CONSOLE, zone_of
+from clarion.web.console.menu import CONSOLE
+from clarion.web.console.page import zone_of
 from clarion.web.problem import Problem
 from clarion.web.service import service_of
 from clarion.web.sessions import check_origin
@@ -27,7 +28,7 @@ def routes() -> list[Route]:
 
 
 async def _form(request: Request) -> Response:
-    return _shown(request, request.query_params.get("next"))
+    return shown(request, request.query_params.get("next"))
 
 
 async def _sign_in(request: Request) -> Response:
@@ -39,7 +40,7 @@ async def _sign_in(request: Request) -> Response:
     except ClientDisconnect:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, a person waits for a page
-        return _shown(request, wanted, problem.of(error))
+        return shown(request, wanted, problem.of(error))
     answer = RedirectResponse(own(request, wanted), 303)
     service_of(request).sessions.begin(key, request, answer)
     return answer
@@ -82,14 +83,25 @@ def own(request: Request, wanted: str | None) -> str:
     return wanted if is_ours and ".." not in parts.path else home
 
 
-def _shown(request: Request, wanted: str | None, refused: Problem | None = None) -> Response:
-    status = 200 if refused is None else refused.status_code
-    return look.bare(
+def shown(request: Request, wanted: str | None, refused: Problem | None = None) -> Response:
+    """The form, with what was wrong."""
+    openid = service_of(request).settings.openid
+    tenants = [] if openid is None else list(dict.fromkeys(one.tenant for one in openid.granted))
+    onward = {} if wanted is None else {"next": wanted}
+    ways = [
+        (
+            look.url(request, "/sign-in/openid", {**onward, "tenant": tenant}),
+            tenant if len(tenants) > 1 else None,
+        )
+        for tenant in tenants
+    ]
+    return look.answer(
         request,
         zone_of(request),
         "sign_in.html",
-        status=status,
+        status=200 if refused is None else refused.status_code,
         wanted=wanted,
         refused=refused,
         action=look.url(request, "/sign-in"),
+        ways=ways,
     )

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 from starlette.responses import Response
 
+from clarion import clock
+from clarion.delivery import State
 from clarion.errors import InvalidInput, shown
 from clarion.explanation import Explanation
 from clarion.story import Story
@@ -17,9 +20,10 @@ from clarion.web.problem import Problem
 pages = Pages()
 
 PEOPLE = 50
+SOON = timedelta(minutes=1)
 DATA_SHOWN = 20_000  # characters
 
-# What can be done about an event: what it is called, what it does, and whether it can be undone.
+# What can be done about an event: what it is called, and what it does.
 ACTIONS = {
     "cancel": (
         "Cancel this event",
@@ -41,6 +45,7 @@ async def story(page: Page) -> Response:
     """The whole story; of one recipient, with `recipient`."""
     who = page.query.get("recipient")
     found, why, zones = await page.run(lambda: _read(page, who))
+    crowd = who is None and not found.whole
     return page.show(
         "story.html",
         story=found,
@@ -48,9 +53,12 @@ async def story(page: Page) -> Response:
         who=who,
         why=why,
         data=shown_data(found.event.data),
-        scale=timescale.drawn(found, page.zone),
-        failed=sum(one.number for one in found.standing.deliveries if one.state == "failed"),
+        scale=timescale.drawn(found, page.zone, crowd=crowd),
+        crowd=crowd,
+        own=[m for m in found.moments if m.recipient is None or not crowd],
+        failed=sum(one.number for one in found.standing.deliveries if one.state is State.FAILED),
         actions=_possible(found),
+        under_way=_under_way(found),
         known_type=found.event.type in page.clarion.types,
         zones=zones,
     )
@@ -66,6 +74,15 @@ def _read(page: Page, who: str | None) -> tuple[Story, Explanation | None, list[
     return found, why, [] if zone is None else [(zone, f"{who}’s ({zone})")]
 
 
+def _under_way(found: Story) -> bool:
+    """Whether more is about to happen by itself."""
+    soon, progress = clock.now() + SOON, found.progress
+    if progress.due_at is not None and progress.failure is None and progress.due_at <= soon:
+        return True
+    waits = [one for one in found.standing.deliveries if one.state in (State.WAITING, State.SENDING)]
+    return any(one.first is not None and one.first <= soon for one in waits)
+
+
 def shown_data(data: object) -> str:
     """JSON to be read, and not more of it than one reads."""
     text = json.dumps(data, indent=2, ensure_ascii=False, sort_keys=True)
@@ -77,8 +94,9 @@ def shown_data(data: object) -> str:
 
 def _possible(found: Story) -> list[str]:
     event, progress = found.event, found.progress
+    cancelled = any(one.what == "event" and one.recipient is None for one in found.taken_back)
     possible = {
-        "cancel": progress.withdrawn_at is None,
+        "cancel": progress.withdrawn_at is None and not cancelled,
         "resolve": event.condition is not None and progress.resolved_at is None,
         "withdraw": event.subject is not None and progress.withdrawn_at is None,
     }

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from clarion.story import Story
 from clarion.timeline import Moment
-from clarion.web.console import times
 from clarion.web.console.times import Zone
 
 WIDTH = 1000
@@ -59,10 +58,10 @@ class Scale:
 _TONES = {"sent": "good", "failed": "bad", "waiting": "waiting", "sending": "waiting"}
 
 
-def drawn(story: Story, zone: Zone) -> Scale | None:
-    """`None` where there is but one instant: nothing lies between."""
+def drawn(story: Story, zone: Zone, *, crowd: bool) -> Scale | None:
+    """`None` where there is but one instant: nothing lies between. `crowd`: with bars for those who are not on the page."""
     moments = story.moments[:MARKS]
-    ends = [] if story.whole else list(story.standing.deliveries)
+    ends = list(story.standing.deliveries) if crowd else []
     at = [m.at for m in moments] + [t for one in ends for t in (one.first, one.last) if t is not None]
     if not at or max(at) - min(at) < timedelta(milliseconds=1):
         return None
@@ -93,13 +92,20 @@ def drawn(story: Story, zone: Zone) -> Scale | None:
             for one in ends
             if one.first is not None and one.last is not None
         ),
-        ticks=tuple(Tick(x=x(when), said=times.written(when, zone.info)) for when in _ticks(since, until)),
+        ticks=tuple(Tick(x=x(when), said=_label(when, until - since, zone)) for when in _ticks(since, until)),
     )
 
 
 def _mark(moment: Moment, x: float, y: float) -> Mark:
     who = f"{moment.recipient}: " if moment.recipient else ""
     return Mark(x=x, y=y, tone=moment.tone, said=f"{who}{moment.said}")
+
+
+def _label(at: datetime, whole: timedelta, zone: Zone) -> str:
+    local = at.astimezone(zone.info)
+    if whole < timedelta(seconds=10):
+        return f"{local:%H:%M:%S}.{local.microsecond // 1000:03}"
+    return f"{local:%H:%M:%S}" if whole < timedelta(hours=1) else f"{local:%d %b %H:%M}"
 
 
 def _ticks(since: datetime, until: datetime) -> Sequence[datetime]:

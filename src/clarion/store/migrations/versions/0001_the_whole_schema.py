@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from clarion.store.types import Instant, Json
+from clarion.store.types import Bytewise, Instant, Json
 
 revision = "0001"
 down_revision = None
@@ -522,7 +522,7 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
     op.create_index(
         "ix_clarion_outcomes_failed",
         "clarion_outcomes",
-        ["tenant", "at"],
+        ["tenant", "at", "delivery_id", "code"],
         unique=False,
         postgresql_where=sa.text("final AND result = 'failed'"),
         sqlite_where=sa.text("final AND result = 'failed'"),
@@ -587,7 +587,7 @@ def _create_tables() -> None:  # noqa: PLR0915 - a list of tables
         sa.Column("tenant", sa.Text(), nullable=False),
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
         sa.Column("channel", sa.Text(), nullable=False),
-        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("lane", Bytewise, nullable=False),
         sa.Column("priority", sa.SmallInteger(), nullable=False),
         sa.Column("due_at", Instant(), nullable=False),
         sa.Column("due_since", Instant(), nullable=True),

@@ -12,8 +12,9 @@ function make(tag, attributes = {}, ...children) {
 
 // ── Trusted Types: htmx parses answers of this host, inertly; nothing else may become markup or script ──
 
+const INERT = ["DOMParser parseFromString", "Document parseHTMLUnsafe"];
 window.trustedTypes?.createPolicy("default", {
-  createHTML: (text, _type, sink) => (sink === "DOMParser parseFromString" ? text : null),
+  createHTML: (text, _type, sink) => (INERT.includes(sink) ? text : null),
 });
 
 // ── The viewer's zone: the server writes times, so that all of a page agrees, and days begin where they do here ──
