@@ -15,6 +15,13 @@ export class Api {
   constructor(base, token) {
     this.base = base;
     this.token = token;
+    this.forget();
+  }
+
+  /** Nothing that was asked for so far is answered any more. */
+  forget() {
+    this.life?.abort();
+    this.life = new AbortController();
   }
 
   get(path, query) {
@@ -26,7 +33,7 @@ export class Api {
   }
 
   async #json(method, path, body) {
-    const answer = await this.open(method, path, { body, signal: AbortSignal.timeout(DEADLINE) });
+    const answer = await this.open(method, path, { body, signal: AbortSignal.any([this.life.signal, AbortSignal.timeout(DEADLINE)]) });
     return answer.status === 204 ? null : answer.json();
   }
 

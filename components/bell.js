@@ -32,6 +32,10 @@ export class ClarionBell extends ClarionElement {
     this.#arrivals?.forget();
   }
 
+  forgotten() {
+    this.disconnected();
+  }
+
   get open() {
     return this.panel.matches(':popover-open');
   }

@@ -72,8 +72,11 @@ export class Finding {
     return h('button', { type: 'button', class: 'plain', onclick: () => this.#clear() }, this.#view.words.say('unfilter'));
   }
 
+  /** What somebody looked for is theirs. */
   forget() {
     clearTimeout(this.#timer);
+    this.search.value = this.severity.value = '';
+    this.category.replaceChildren();
   }
 
   /** The categories that were seen so far. */

@@ -82,8 +82,12 @@ export class View {
     this.#list?.load().then(this.seen);
   }
 
+  /** The reader is somebody else: nothing of the first stays. */
   forgotten() {
-    this.#list = null;
+    this.#asked = this.#list = null;
+    this.#deeds?.forget();
+    this.finding?.forget();
+    this.frame.element.querySelector('.calm')?.remove();
     this.joined();
   }
 

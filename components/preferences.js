@@ -43,6 +43,7 @@ export class View {
 
   joined() {
     this.#me = null;
+    this.#draw();
     this.#load();
   }
 
@@ -88,6 +89,7 @@ export class View {
         this.#refresh();
       },
       (error) => {
+        if (!this.#me) return; // they were somebody else's
         back();
         this.#say(`${this.t('failedChange')} ${error.message}`, true);
         this.#host.tell('error', { error });

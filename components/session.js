@@ -144,6 +144,7 @@ export class Session {
 
   #forget() {
     this.#cease();
+    this.api.forget();
     this.items.clear();
     this.#ring = [];
     this.counts = this.feed = this.first = this.problem = this.changes = null;

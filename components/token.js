@@ -68,7 +68,7 @@ export class Token {
 
   async #ask(stale) {
     if (!this.#url && !this.#hook) await Promise.race([this.#waiting, new Promise((late) => setTimeout(late, 3000))]);
-    if (!this.#url && !this.#hook) throw new Error('neither token-url nor getToken is set: one of them gives the token');
+    if (!this.#url && !this.#hook) throw new Error('set token-url or getToken: neither is');
     const name = this.#tabs && `${this.#tabs.name} token`;
     return name && navigator.locks ? navigator.locks.request(name, () => this.#fetch(stale)) : this.#fetch(stale);
   }
@@ -77,7 +77,7 @@ export class Token {
     if (this.#value && this.#value !== stale) return this.#value; // another tab was faster
     const token = await (this.#hook ? this.#hook() : this.#post());
     if (typeof token !== 'string' || !token) {
-      throw new TypeError(`getToken answered ${token === null ? 'null' : typeof token}: it must answer the token, a text`);
+      throw new TypeError(`getToken answered ${token === null ? 'null' : typeof token}, not a token`);
     }
     this.take(token);
     this.#tabs?.tell({ type: 'token', token });

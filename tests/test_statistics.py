@@ -213,7 +213,12 @@ def test_two_who_fold_at_once_fold_each_once(make: Callable[..., Clarion]) -> No
     rows = clarion.database.read(
         lambda conn: conn.execute(sa.select(folded.c.minutes, folded.c.minute, folded.c.number)).all()
     )
-    assert sorted(map(tuple, rows)) == [(1, 29_000_000, 30), (60, 28_999_980, 30), (1440, 28_998_720, 30)]
+    assert sorted(map(tuple, rows)) == [
+        (1, 29_000_000, 30),
+        (15, 28_999_995, 30),
+        (60, 28_999_980, 30),
+        (1440, 28_998_720, 30),
+    ]
 
 
 def test_what_is_old_goes_grain_by_grain(make: Callable[..., Clarion], travel: Travel) -> None:
@@ -222,7 +227,13 @@ def test_what_is_old_goes_grain_by_grain(make: Callable[..., Clarion], travel: T
     key = ("default", tally.minute_of(clock.now()), "sent", "wire", "note", "")
     clarion.database.run(lambda conn: tallies.add(conn, tallies.Counts({key: 1})))
     clarion.database.run(tallies.fold)
-    for days, left in ((2, {1, 60, 1440}), (4, {60, 1440}), (100, {1440}), (1200, set())):
+    for days, left in (
+        (2, {1, 15, 60, 1440}),
+        (4, {15, 60, 1440}),
+        (20, {60, 1440}),
+        (100, {1440}),
+        (1200, set()),
+    ):
         travel(timedelta(days=days))
         pruning.run(clarion.database, Round(before=clarion.retention).steps(Tally()), lambda: None)
         travel(-timedelta(days=days))

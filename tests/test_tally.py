@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from clarion import tally
-from clarion.tally import DAY, HOUR, LATENCY, MINUTE, Latency, Numbers, Row, Span
+from clarion.tally import DAY, HOUR, LATENCY, MINUTE, QUARTER, Latency, Numbers, Row, Span
 
 NOW = datetime(2026, 11, 20, 12, 34, 20, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -78,11 +78,12 @@ def test_points_have_no_gaps_and_add_up() -> None:
     ("back", "step", "minutes", "grain"),
     [
         (timedelta(hours=1), None, 1, MINUTE),
-        (timedelta(hours=24), None, 15, MINUTE),
+        (timedelta(hours=24), None, 15, QUARTER),
         (timedelta(days=7), None, 180, HOUR),
         (timedelta(days=50), None, 720, HOUR),
         (timedelta(days=100), None, DAY, DAY),
-        (timedelta(days=10), timedelta(minutes=15), 60, HOUR),
+        (timedelta(days=10), timedelta(minutes=5), 15, QUARTER),
+        (timedelta(days=20), timedelta(minutes=15), 60, HOUR),
         (timedelta(days=100), timedelta(minutes=90), DAY, DAY),
         (timedelta(hours=1), timedelta(minutes=7), 7, MINUTE),
         (timedelta(hours=6), timedelta(hours=2), 120, HOUR),

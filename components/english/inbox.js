@@ -18,7 +18,7 @@ export default {
   end: 'The newest {n} are listed here. Search finds the rest.',
   loading: 'Loading…',
   retry: 'Try again',
-  unloaded: 'That did not work: a part of this page could not be loaded. Try again.',
+  unloaded: 'A part of this page could not be loaded. Try again.',
   error: 'Notifications could not be loaded',
   error_text: 'Nothing is lost. Trying again by itself…',
   offline: 'You are offline',

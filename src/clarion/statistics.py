@@ -17,7 +17,7 @@ from clarion.store.failures import Failures
 from clarion.tally import Statistics
 
 POINTS = 1500  # in one answer, at most
-FAILURES = 5000  # looked at, at most
+LOOKED_AT, FAILURES = 2000, 5000  # failures that are looked at: unless said, and at most
 _TYPES = 50
 _MINUTE, _LONGEST = timedelta(minutes=1), timedelta(days=366)
 _EARLIEST, _LATEST = datetime(1972, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def statistics(
     """What was emitted, decided, sent, failed and so on from `since` to `until`, which is now unless said.
 
     For each `step`, of whole minutes, there is a point; unless said there are some dozens. Minutes are kept for 3 days,
-    hours for 90, days for 3 years: for what is older the steps are longer. `channel`, `type`: only what is of these; how
+    quarters of an hour for 14, hours for 90, days for 3 years: for what is older the steps are longer. `channel`, `type`: only what is of these; how
     long deliveries took is known by channel, not by type. Raises `InvalidInput`.
     """
     begins, ends = _within("since", since), _within("until", until)
@@ -83,7 +83,7 @@ def failures(
     since: datetime | None = None,
     until: datetime | None = None,
     channel: str | None = None,
-    most: int = FAILURES,
+    most: int = LOOKED_AT,
     tenant: str = DEFAULT_TENANT,
 ) -> Failures:
     """What failed for good, grouped by what it says; of the last day, unless said.

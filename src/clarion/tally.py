@@ -265,8 +265,13 @@ def _most_first(of: Counter[str]) -> tuple[Counted, ...]:
 
 # ── Which numbers are kept ───────────────────────────────────────────────────────────────────────────────
 
-MINUTE, HOUR, DAY = 1, 60, 24 * 60
-KEPT = {MINUTE: timedelta(days=3), HOUR: timedelta(days=90), DAY: timedelta(days=3 * 365)}
+MINUTE, QUARTER, HOUR, DAY = 1, 15, 60, 24 * 60  # as `dialect.FOLD` has them
+KEPT = {
+    MINUTE: timedelta(days=3),
+    QUARTER: timedelta(days=14),
+    HOUR: timedelta(days=90),
+    DAY: timedelta(days=3 * 365),
+}
 _STEPS = (1, 5, 15, 30, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 7 * DAY, 30 * DAY)
 _POINTS = 120  # at most, where nobody says the step
 
@@ -285,4 +290,4 @@ def span_of(since: datetime, until: datetime, step: timedelta | None, now: datet
 
 def grain_of(span: Span) -> int:
     """The longest of those that are kept which a step is made of: it is read quickest."""
-    return next(grain for grain in (DAY, HOUR, MINUTE) if not span.step % grain)
+    return next(grain for grain in (DAY, HOUR, QUARTER, MINUTE) if not span.step % grain)

@@ -19,6 +19,7 @@ from playwright.sync_api import Browser, sync_playwright
 from clarion import Clarion, Cooldown, Gone, Policy, Reject, Retries, clock
 from clarion.message import Message
 from clarion.recipient import Address
+from clarion.sought import DeliveryFilter
 from clarion.web.settings import Settings, TokenSettings
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.support.working import Wire, emit, limits, until, working
@@ -94,9 +95,12 @@ def application(path: Path) -> Clarion:
 
 
 def _calm(clarion: Clarion) -> bool:
-    """Whether nothing is due: what is held for quiet hours waits on."""
-    now = clarion.overview()
-    return not now.events.waiting and not any(one.backlog.due for one in now.channels)
+    """Whether nothing is due or being sent: what is held for quiet hours waits on."""
+    now, desk = clarion.overview(), clarion.desk("a picture")
+    busy = (
+        any(one.backlog.due for one in now.channels) or desk.deliveries(DeliveryFilter(state="sending")).items
+    )
+    return not now.events.waiting and not busy
 
 
 async def fill(clarion: Clarion) -> None:

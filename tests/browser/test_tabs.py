@@ -134,3 +134,28 @@ def test_another_recipients_token_shows_nothing_of_the_first(
     backend.inbox("somebody-else").emit("And live")
     inbox.emit("Still private")
     await_titles(page, ["And live", "Theirs"])
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(
+    show: Any, backend: Any, inbox: Any, recipient: str
+) -> None:
+    inbox.emit("Private", quietly=True, saved_at="2026-01-01T00:00:00Z")
+    backend.inbox("newcomer").emit("Theirs", quietly=True)
+    first = backend.token(recipient)
+    page = show(
+        token_url=False,
+        head=f"<script>addEventListener('DOMContentLoaded', () => {{ document.querySelector('clarion-inbox').getToken = async () => window.other ?? '{first}'; }})</script>",
+    )
+    await_titles(page, ["Private"])
+    streaming(page, backend)
+    backend.slow["inbox"] = 1.0
+    page.get_by_role("tab", name="Saved").click()
+    await_that(page, lambda: [path for _, path in backend.requests].count("/v1/inbox") == 2, "asked")
+    page.evaluate("(token) => { window.other = token; }", backend.token("newcomer"))
+    backend.refused.add(first)
+    backend.slow.clear()
+    backend.drop_streams()
+    await_titles(page, ["Theirs"])
+    page.get_by_role("tab", name="Inbox 1").wait_for()
+    await_that(page, lambda: page.get_by_role("tab", name="Saved", exact=True).is_visible(), "none is saved")
+    assert "Private" not in page.locator("clarion-inbox .frame").text_content()

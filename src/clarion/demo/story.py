@@ -46,6 +46,10 @@ def _person(clarion: Clarion, event: UUID, recipient: str, reason: str) -> dict[
 def _channel(one: ChannelWhy, deliveries: tuple[DeliveryRecord, ...]) -> dict[str, Any]:
     """`state`: of its delivery, or `told` in the inbox, or `not`, and then why."""
     if not one.told:
-        return {"channel": one.channel, "state": "not", "why": one.sentence.partition(": ")[2] or one.sentence}
+        return {
+            "channel": one.channel,
+            "state": "not",
+            "why": one.sentence.partition(": ")[2] or one.sentence,
+        }
     state = next((each.state for each in deliveries if each.channel == one.channel), "told")
     return {"channel": one.channel, "state": str(state), "why": ""}

@@ -370,11 +370,11 @@ MOVE_NUMBERED: Mapping[str, Sequence[str]] = {
     ],
     "sqlite": [f"{_NUMBER} (SELECT * {_FIRST})", f"{_REMOVE} id IN (SELECT id {_FIRST})"],
 }
-# The oldest counts that are not folded, at most :most, are added to those of their minute, their hour and their day.
+# The oldest counts that are not folded, at most :most, are added to those of their minute, quarter, hour and day.
 _COUNTED = "what, channel, type, code"
 _ADD = f"INSERT INTO clarion_tallies AS t (tenant, minutes, minute, {_COUNTED}, number)"
 _SUMS = f"SELECT tenant, minutes, minute - minute % minutes AS first, {_COUNTED}, CAST(sum(number) AS bigint)"
-_LONG = "(SELECT 1 AS minutes UNION ALL SELECT 60 UNION ALL SELECT 1440) AS long"
+_LONG = "(SELECT 1 AS minutes UNION ALL SELECT 15 UNION ALL SELECT 60 UNION ALL SELECT 1440) AS long"
 _BY = f"GROUP BY tenant, minutes, minute - minute % minutes, {_COUNTED}"
 _TO_THE_OTHERS = f"""ON CONFLICT (tenant, minutes, minute, {_COUNTED})
     DO UPDATE SET number = t.number + excluded.number"""

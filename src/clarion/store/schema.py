@@ -596,7 +596,7 @@ unfolded_tallies = Table(
     postgresql_with={name: value for name, value in _HOT_TABLE.items() if name != "fillfactor"},
 )
 
-# The same, folded by upkeep: for each minute, hour and day, which are so many `minutes` and begin at `minute`.
+# The same, folded by upkeep: for each minute, quarter of an hour, hour and day, which are so many `minutes` and begin at `minute`.
 tallies = Table(
     PREFIX + "tallies",
     metadata,

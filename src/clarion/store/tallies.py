@@ -1,4 +1,4 @@
-"""Counts over time: written with what they count, folded for each minute, hour and day, and read.
+"""Counts over time: written with what they count, folded by minute, quarter, hour and day, and read.
 
 Whoever counts appends rows, a few for each batch, so that nobody waits for a row that others change. Folding moves
 them; one statement reads what is folded and what is not, so that nothing is missed or read twice meanwhile.

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from clarion.statistics import FAILURES
+from clarion.statistics import FAILURES, LOOKED_AT
 from clarion.web import statistics_shapes as shapes
 from clarion.web.need import Observer
 from clarion.web.parameters import Parts, Word
@@ -60,7 +60,7 @@ async def failures(
     since: AwareDatetime | None = None,
     until: AwareDatetime | None = None,
     channel: Word | None = None,
-    most: Most = FAILURES,
+    most: Most = LOOKED_AT,
 ) -> shapes.Failures:
     """What failed for good, of the last day unless said, grouped by what it says."""
     found = await service.run(

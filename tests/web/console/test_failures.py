@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from clarion import Channel, Clarion, clock
+from clarion.store.schema import withdrawals
 from tests.support.html import Element
 from tests.support.working import Wire, crowd, done, emit, until, working
 from tests.web.console.conftest import SignIn, Visitor
@@ -102,10 +104,7 @@ async def test_what_stays_as_it_is_says_why(console: Visitor, clarion: Clarion, 
 
 
 def _applied(conn: Any) -> bool:
-    import sqlalchemy as sa
-
-    from clarion.store.schema import withdrawals
-
+    """Whether workers have come to every withdrawal."""
     return not conn.execute(sa.select(withdrawals.c.id).where(withdrawals.c.applied_at.is_(None))).all()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from sqlalchemy.engine import Connection
 from starlette.responses import Response
 
+from clarion import clock, tally
 from clarion.overview import ChannelNow, Overview
 from clarion.pause import Pause
+from clarion.store import tallies
 from clarion.store.address_health import AddressHealth
 from clarion.store.failures import Failures
 from clarion.tally import ChannelStatistics, Point, Statistics
@@ -25,6 +28,12 @@ pages = Pages()
 LATE = timedelta(minutes=5)  # what has been due for longer is worth a look
 _GROUPS = 4
 _DEAD = 100  # addresses that are counted
+_ENDED = {
+    "sent": "sent",
+    "failed": "failed",
+    "suppressed": "no longer wanted",
+    "cancelled": "no longer wanted",
+}
 _DAYS = (timedelta(days=8), timedelta(days=60))  # of a range that is shown by days
 
 
@@ -155,13 +164,10 @@ async def charts_of(
     points = numbers.points if channel is None else _of(numbers, channel)
     ended = [(point.at, _ends(point)) for point in points]
     if _DAYS[0] < within.until - within.since <= _DAYS[1]:
-        clarion, tenant, hour = page.clarion, page.tenant, timedelta(hours=1)
         hours = await page.run(
-            lambda: clarion.statistics(
-                since=within.since, until=within.until, step=hour, channel=channel, tenant=tenant
-            )
+            lambda: page.clarion.database.read(lambda conn: _hours(conn, page, within, channel))
         )
-        ended = charts.by_day([(point.at, _ends(point)) for point in hours.points], page.zone.info)
+        ended = charts.by_day(hours, page.zone.info)
     late = [(point.at, _took(point)) for point in points]
     return [
         chart("Deliveries", ended, until=numbers.until, zone=page.zone),
@@ -169,13 +175,29 @@ async def charts_of(
     ]
 
 
+def _hours(
+    conn: Connection, page: Page, within: Range, channel: str | None
+) -> list[tuple[datetime, dict[str, Value]]]:
+    """What ended in each hour; without how long it took, which costs most to say."""
+    span = tally.span_of(within.since, within.until, timedelta(hours=1), clock.now())
+    found = {
+        minute: dict.fromkeys(_ENDED.values(), 0.0) for minute in range(span.first, span.last, span.step)
+    }
+    for row in tallies.read(conn, page.tenant, span, channel=channel):
+        if row.what in _ENDED and row.minute in found:
+            found[row.minute][_ENDED[row.what]] += row.number
+    return [(tally.instant_of(minute), {**numbers}) for minute, numbers in found.items()]
+
+
 def _of(numbers: Statistics, channel: str) -> Sequence[Point]:
     return next((one.points for one in numbers.channels if one.channel == channel), numbers.points)
 
 
 def _ends(point: Point) -> dict[str, Value]:
-    of = point.numbers
-    return {"sent": of.sent, "failed": of.failed, "no longer wanted": of.suppressed + of.cancelled}
+    numbers: dict[str, Value] = dict.fromkeys(_ENDED.values(), 0.0)
+    for what, name in _ENDED.items():
+        numbers[name] = (numbers[name] or 0.0) + getattr(point.numbers, what)
+    return numbers
 
 
 def _took(point: Point) -> dict[str, Value]:
