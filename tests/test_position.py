@@ -10,10 +10,9 @@ from uuid import UUID
 import pytest
 
 from clarion import InvalidInput
-from clarion.ids import uuid7
 from clarion.position import Position, parse
 
-ID = uuid7()
+ID = UUID("0197a6f0-5c1e-7f5a-9d0c-8a4e2f6b1c3d")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ CODES = frozenset(
         "connection_lost",
         "dns",
         "error",
+        "fetched",
         "invalid_address",
         "invalid_content",
         "lease_lost",

@@ -25,7 +25,7 @@ async def test_every_file_that_the_components_import_is_there(http: httpx2.Async
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     imported = set(re.findall(r'import\("\./([\w/.-]+)"\)', answer.text))
     assert "inbox.js" in imported
-    for name in (*imported, "locale/en.js", "locale/de.js", "custom-elements.json", "clarion.d.ts"):
+    for name in (*imported, "locale/ar.js", "locale/de.js", "custom-elements.json", "clarion.d.ts"):
         assert (await http.get(f"/static/{name}")).status_code == 200, name
 
 

@@ -171,9 +171,7 @@ class OpenId:
         else:
             form |= {"client_id": client, **({} if secret is None else {"client_secret": secret})}
         try:
-            answer = json.loads(
-                await self._transactions.run(lambda: https.post(ends.token, form, headers))
-            )
+            answer = json.loads(await self._transactions.run(lambda: https.post(ends.token, form, headers)))
             token = answer["id_token"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise _refused(f"the provider gave no token: {said(error)[:200]}") from None
