@@ -20,6 +20,10 @@ COMPARING = (
     "fan_out",
     "finished",
     "sending",
+    "ingest",
+    "inbox",
+    "streaming",
+    "console",
 )
 CLOSER = (
     "bulk",

@@ -16,7 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from benchmarks import history as past
+from benchmarks import latest
 from benchmarks.common import Bench, Figure, Opened, opened, p50, show, times, write
+from benchmarks.comparison import Comparison
 from clarion import clock
 from clarion.cursor import Cursor
 from clarion.ids import uuid7
@@ -27,6 +29,8 @@ from clarion.store import schema as s
 
 T, BOB = past.TENANT, past.READER
 FIRST = Cursor(number=0).before
+SHOWN = ("first page of 50", "first page of 20 threads of 50", "all counts")
+LONGEST = 20.0  # milliseconds
 
 
 def items(on: Opened, number: int, unread: int) -> None:
@@ -148,6 +152,22 @@ def measure(kind: str, rows: int, number: int, unread: int, *, plans: bool) -> l
         marks(bench)
         numbers(bench, 50_000)
         show(bench.figures, f"{on.version()}: an inbox of {number:,} among {rows:,}")
+    engine = "PostgreSQL" if kind == "postgresql" else "SQLite"
+    latest.record(
+        "inbox",
+        [
+            Comparison(
+                name=f"inbox: {engine}, {one.name}, of {number:,} items among {rows:,}, p99",
+                ours=one.p99_ms or 0,
+                other=LONGEST,
+                other_name="the limit set",
+                unit="ms",
+                target=1,
+            )
+            for one in bench.figures
+            if one.name in SHOWN
+        ],
+    )
     return bench.figures
 
 

@@ -28,7 +28,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from benchmarks import latest
 from benchmarks.common import Bench, Opened, opened, show, write
+from benchmarks.comparison import Comparison
 from clarion import Clarion
 
 TYPE = "bench.happened"
@@ -219,8 +221,10 @@ def rate(what: str, url: str, many: bool, secret: str) -> float:
             server.terminate()
 
 
-def measure(on: Opened) -> Bench:
+def measure(on: Opened) -> tuple[Bench, list[Comparison]]:
     bench = Bench(on, plans=False)
+    engine = "PostgreSQL" if on.postgresql else "SQLite"
+    compared: list[Comparison] = []
     url = on.database.url.render_as_string(hide_password=False)
     on.database.run(lambda conn: conn.exec_driver_sql("CREATE TABLE floor (id text PRIMARY KEY, body text)"))
     clarion = application(url)
@@ -232,10 +236,24 @@ def measure(on: Opened) -> Bench:
             floor.append(rate("floor", url, many, secret))
             ours.append(rate("product", url, many, secret))
         best, base = statistics.median(ours), statistics.median(floor)
-        note = f"floor {base:,.0f}; target {TARGETS[name]:,}"
+        note = f"floor {base:,.0f}"
         bench.add(f"{name} events over HTTP", rate=best, ratio=best / base, note=note)
+        compared += [
+            Comparison(
+                name=f"ingest: {engine}, {name} events over HTTP, one process{against}",
+                ours=best,
+                other=other,
+                other_name=other_name,
+                unit="a second",
+                target=target,
+            )
+            for against, other, other_name, target in (
+                ("", TARGETS[name], "the limit set", 1),
+                (", against a bare route", base, "a bare route of Starlette that groups commits", None),
+            )
+        ]
     clarion.close()
-    return bench
+    return bench, compared
 
 
 def main() -> None:
@@ -248,13 +266,15 @@ def main() -> None:
     if given.serve:
         serve(given.serve, given.url, given.port)
         return
-    figures = []
+    figures, compared = [], []
     for kind in ("sqlite", "postgresql") if given.database == "both" else (given.database,):
         with opened(kind) as make:
-            figures += measure(make("ingest")).figures
+            bench, rows = measure(make("ingest"))
+            figures, compared = figures + bench.figures, compared + rows
     print()
     show(figures, "Events over HTTP, one process")
     write("ingest", {"connections": CONNECTIONS, "in_a_batch": MANY, "seconds": SPAN}, figures)
+    latest.record("ingest", compared)
 
 
 if __name__ == "__main__":

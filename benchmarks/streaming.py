@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from benchmarks import latest
 from benchmarks.common import RESULTS, machine, opened, p50, p99
+from benchmarks.comparison import Comparison
 from clarion import Clarion
 from clarion.web.tokens import sign
 
@@ -149,6 +151,22 @@ def main() -> None:
     shown = {"machine": machine(), "database": options.database, "clients": options.clients, **found}
     (RESULTS / "streaming.json").write_text(json.dumps(shown, indent=2) + "\n")
     print(json.dumps(shown, indent=2))
+    engine = "PostgreSQL" if options.database == "postgresql" else "SQLite"
+    limits = (("from the commit to the reader, p50", found["p50_ms"], 15.0, "ms"), ("memory of a client", found["kib_a_client"] * 1024, 20.0 * 1024, "bytes"))  # fmt: skip
+    latest.record(
+        "streaming",
+        [
+            Comparison(
+                name=f"streaming: {engine}, {options.clients:,} clients, {what}",
+                ours=ours,
+                other=limit,
+                other_name="the limit set",
+                unit=unit,
+                target=1,
+            )
+            for what, ours, limit, unit in limits
+        ],
+    )
 
 
 if __name__ == "__main__":
