@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 PEERS_VENV ?= .venv-peers
 ARGS ?=
+# More than there are cores, for many tests wait: for leases, for processes, for browsers.
+WORKERS ?= 3
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -22,7 +24,7 @@ demo: $(VENV)/.demo ## Run the demonstration: an application, its mail and its i
 	@$(BIN)/clarion demo $(ARGS)
 
 test: $(VENV)/.dev ## Run every test, on SQLite and PostgreSQL (ARGS="--database sqlite -k digest")
-	$(BIN)/python -m pytest -n auto --maxprocesses=4 --dist=loadscope $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadscope $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

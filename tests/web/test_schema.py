@@ -11,7 +11,7 @@ from clarion.web import openapi
 from tests.web import fuzz
 from tests.web.test_access import WHOLE
 
-EXAMPLES = 12
+EXAMPLES = 8
 
 
 @pytest.fixture
