@@ -101,9 +101,9 @@ def test_a_stream_that_has_died_in_silence_is_opened_again(
     streaming(page, backend)
     backend.silence_streams()
     inbox.emit("Unheard")
-    page.clock.run_for(50_000)  # a server says something every 30 s
+    page.clock.run_for(31_000)  # a server says something every 30 s
     assert backend.streams["ever"] == 1
-    page.clock.run_for(30_000)
+    page.clock.run_for(49_000)
     await_titles(page, ["Unheard"])
     assert backend.streams["ever"] == 2
 
