@@ -7,6 +7,9 @@ ARGS ?=
 # More than there are cores, for many tests wait: for leases, for processes, for browsers.
 WORKERS ?= 3
 
+# Tests begin hundreds of processes, and each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 UV ?= $(BIN)/uv

@@ -104,7 +104,7 @@ def walk(on: Opened, type: EventType, page: int) -> tuple[Event, float, float]:
         lambda c, after=cursor, most=most: people.subscribers(c, T, past.TOPIC, after=after, most=most)  # type: ignore[misc]
     ):
         cursor = told[-1].recipient
-        one = Page(walk=going, type=type, candidates=told, untold=True)
+        one = Page(walk=going, type=type, candidates=told, untold=True, side_by_side=True)
 
         def write(conn: Connection, one: Page = one, cursor: str = cursor, fresh: bool = not first) -> None:
             assert deciding.write(conn, [one], lanes=Lanes({}), fresh=fresh)

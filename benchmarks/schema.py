@@ -22,7 +22,7 @@ from benchmarks.schema_fan_out import emits, fan_out
 from clarion.cursor import Cursor
 from clarion.delivery import LEASE, Claim, sent
 from clarion.item import Query
-from clarion.store import inbox, outcomes, queue, records
+from clarion.store import inbox, outcomes, queue, records, told
 from clarion.store import schema as s
 
 Done = TypeVar("Done")
@@ -54,8 +54,8 @@ def reads(bench: Bench, history: past.History, state: str) -> None:
         assert found[1].deliveries[0].attempts
         return found
 
-    def told(conn: Connection) -> object:
-        return records.told(conn, T, history.events[some_event()])
+    def everybody(conn: Connection) -> object:
+        return told.read(conn, T, history.events[some_event()])
 
     def unread(conn: Connection) -> int:
         return inbox.count_unread(conn, T, past.READER)
@@ -87,7 +87,7 @@ def reads(bench: Bench, history: past.History, state: str) -> None:
         f"unread count: {found:,} of {history.rows:,}": unread,
         "inbox, first page of 50": first_page,
         "explain (event, recipient)": explain,
-        "everybody told of an event": told,
+        "everybody told of an event": everybody,
         "failures, newest 50": failures,
         "refused by a gate, newest 50": refused,
         "event by key": by_key,

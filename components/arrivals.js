@@ -4,7 +4,7 @@ import words from './english/arrivals.js';
 import { h, icon, look } from './kit.js';
 import { safe } from './safe.js';
 
-export { css, words };
+export { css, words as english };
 export { use } from './kit.js';
 
 const TOGETHER = 700; // milliseconds in which arrivals are said in one sentence

@@ -1,4 +1,5 @@
 // What is done with rows, once somebody does: shown at once, taken back for ten seconds, said where the server refused.
+import { Changes, now } from './changes.js';
 import controls from './controls.css';
 import own from './deeds.css';
 import { look } from './kit.js';
@@ -8,10 +9,22 @@ import { why } from './why.js';
 import words from './english/deeds.js';
 
 export const css = controls + own;
-export { words };
+export { words as english };
 export { use } from './kit.js';
-export { place } from './place.js';
 
+/** What an item becomes. */
+const PATCHES = {
+  read: () => ({ read_at: now(), seen_at: now() }),
+  unread: () => ({ read_at: null }),
+  done: () => ({ done_at: now() }),
+  undone: () => ({ done_at: null }),
+  save: () => ({ saved_at: now() }),
+  unsave: () => ({ saved_at: null }),
+  snooze: (until) => ({ snoozed_until: until }),
+  unsnooze: () => ({ snoozed_until: null }),
+  delete: () => ({ deleted: true }),
+  undelete: () => ({ deleted: false }),
+};
 const UNDOES = {
   read: 'unread', unread: 'read', done: 'undone', undone: 'done', save: 'unsave', unsave: 'save',
   snooze: 'unsnooze', delete: 'undelete',
@@ -28,7 +41,7 @@ export class Deeds {
   }
 
   command(name, row) {
-    const item = this.#view.session.changes.shown(row.row.item.id) ?? row.row.item; // the row is drawn a moment later
+    const item = this.#changes.shown(row.row.item.id) ?? row.row.item; // the row is drawn a moment later
     if (name === 'done') this.act(item.done_at ? 'undone' : 'done', row);
     else if (name === 'save') this.act(item.saved_at ? 'unsave' : 'save', row);
     else if (name === 'snooze') snooze(this.#view, this, row);
@@ -39,16 +52,29 @@ export class Deeds {
     else this.act(name, row);
   }
 
+  /** The ids behind a row: of a thread, all of them. */
+  async #idsOf({ item, group }) {
+    return group ? this.#view.list.groups.idsOf(item, group) : [item.id];
+  }
+
+  get #changes() {
+    return (this.#view.session.changes ??= new Changes(this.#view.session));
+  }
+
+  #change(verb, ids, body) {
+    return this.#changes.make(verb, ids, PATCHES[verb](body?.until), body);
+  }
+
   /** Does it at once, offers to undo it, and says so when the server refused. */
   async act(verb, row, body) {
-    const { rows, session: { changes }, host } = this.#view;
+    const { rows, host } = this.#view;
     const { item } = row.row;
     try {
-      const ids = row.row.group ? await this.#view.idsOf(row.row) : [item.id];
+      const ids = row.row.group ? await this.#idsOf(row.row) : [item.id]; // at once, where nothing must be read
       rows.acted = !!rows.focused;
-      const sent = changes.make(verb, ids, body);
+      const sent = this.#change(verb, ids, body);
       const back = UNDOES[verb];
-      if (back) this.undo.offer(host.t(`did_${verb}`, { n: ids.length, title: item.title }), () => changes.make(back, ids), back);
+      if (back) this.undo.offer(host.t(`did_${verb}`, { n: ids.length, title: item.title }), () => this.#change(back, ids), back);
       await sent;
     } catch (error) {
       this.failed(`failed_${verb}`, error, item);
@@ -56,14 +82,14 @@ export class Deeds {
   }
 
   async readAll() {
-    const { unread: rows, session: { changes }, words, host } = this.#view;
+    const { unread: rows, words, host } = this.#view;
     try {
-      const ids = (await Promise.all(rows.map((row) => this.#view.idsOf(row)))).flat();
-      const sent = changes.make('read', ids);
+      const ids = (await Promise.all(rows.map((row) => this.#idsOf(row)))).flat();
+      const sent = this.#change('read', ids);
       const titles = rows.slice(0, 2).map((row) => row.item.title);
       if (rows.length > 2) titles.push(host.t('others', { n: rows.length - 2 }));
       const which = words.intl('ListFormat').format(titles);
-      this.undo.offer(host.t('did_readAll', { n: ids.length, which }), () => changes.make('unread', ids), 'unread');
+      this.undo.offer(host.t('did_readAll', { n: ids.length, which }), () => this.#change('unread', ids), 'unread');
       await sent;
     } catch (error) {
       this.failed('failed_readAll', error);

@@ -57,9 +57,10 @@ export class ClarionElement extends HTMLElement {
     shadow.append(this.root, this.voice);
   }
 
-  /** Adds a style sheet to those that it has. */
+  /** Adds a style sheet to those that it has, once. */
   wear(look) {
-    this.shadowRoot.adoptedStyleSheets.push(look);
+    const worn = this.shadowRoot.adoptedStyleSheets;
+    if (!worn.includes(look)) worn.push(look);
   }
 
   /** Ends when the element leaves the page: pass it to every listener on something that is not its own. */

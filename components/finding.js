@@ -6,7 +6,7 @@ import { h, look } from './kit.js';
 import words from './english/finding.js';
 
 export const css = controls + own;
-export { words };
+export { words as english };
 export { use } from './kit.js';
 
 const SEVERITIES = ['info', 'warning', 'action', 'urgent'];

@@ -6,7 +6,7 @@ const FILTER = 'M4 6h16M7 12h10M10 18h4';
 const READ = 'M3 13l4 4L15 8M12 16l1.5 1.5L21 9';
 
 const button = (name, onclick, ...inside) => h('button', { type: 'button', class: name, onclick }, ...inside);
-const tool = (kind, path, onclick) => button('tool', onclick, icon(path), h('span', { class: kind }));
+const tool = (kind, path, onclick, ...more) => button('tool', onclick, icon(path), ...more, h('span', { class: kind }));
 
 export class Frame {
   #view;
@@ -14,18 +14,18 @@ export class Frame {
   constructor(view) {
     this.#view = view;
     this.tabs = VIEWS.map((id) => h('button', {
-      type: 'button', role: 'tab', part: 'tab', id, 'aria-controls': 'list', onclick: () => view.ask(id), onkeydown: (event) => this.#along(event),
+      type: 'button', role: 'tab', part: 'tab', id, 'aria-controls': 'list', onclick: () => view.ask(id),
     }, h('span'), h('span', { class: 'count' })));
     this.heading = h('h2');
-    this.all = tool('say-all', READ, () => view.readAll());
-    this.filter = tool('unseen', FILTER, () => view.find());
+    this.all = tool('say-all', READ, () => view.do('readAll'), h('span', { class: 'how-many', 'aria-hidden': 'true' }));
+    this.filter = tool('unseen', FILTER, () => view.do('find'));
     this.filter.setAttribute('aria-expanded', 'false');
-    this.help = button('tool', () => view.help(), '?');
+    this.help = button('tool', () => view.do('help'), '?');
     this.banner = h('div', { class: 'banner', part: 'banner', hidden: true });
-    this.pill = button('pill', () => view.reveal());
+    this.pill = button('pill', () => view.do('reveal'));
     this.pill.part = 'pill';
     this.state = h('div', { class: 'state' });
-    this.older = button('older', () => view.older());
+    this.older = button('older', () => view.do('older'));
     this.end = h('p', { class: 'end' });
     this.scroller = h('div', {
       class: 'scroller', part: 'list', id: 'list', role: 'tabpanel',
@@ -66,22 +66,11 @@ export class Frame {
     this.scroller.setAttribute('aria-labelledby', query.view);
     this.#view.rows.element.ariaLabel = words.say(`view_${query.view}`);
     this.all.hidden = !unread;
-    this.all.lastChild.textContent = words.say('readAll', { n: unread });
+    this.all.title = this.all.ariaLabel = this.all.lastChild.textContent = words.say('readAll', { n: unread });
+    this.all.children[1].textContent = words.number(unread);
     this.pill.hidden = !held.size;
     this.pill.textContent = words.say('fresh', { n: held.size });
     this.older.hidden = !more;
     this.end.hidden = rows < 200;
-  }
-
-  /** From tab to tab, and down into the rows. */
-  #along(event) {
-    const to = { ArrowLeft: -1, ArrowRight: 1, ArrowDown: 0 }[event.key];
-    if (to === undefined) return;
-    event.preventDefault();
-    if (!to) return this.#view.rows.focus();
-    const by = this.#view.host.root.dir === 'rtl' ? -to : to;
-    const next = this.tabs.at((this.tabs.indexOf(event.currentTarget) + by) % VIEWS.length);
-    next.focus();
-    next.click();
   }
 }

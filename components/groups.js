@@ -1,4 +1,5 @@
 // The threads of a list: each a row of its newest item, which opens to show the others.
+import { read } from './pages.js';
 
 export class Groups {
   #list;
@@ -62,7 +63,7 @@ export class Groups {
   }
 
   async #idsOf(thread) {
-    const { items } = await this.#list.read({ thread, group: '', limit: 100 });
+    const { items } = await read(this.#list, { thread, group: '', limit: 100 });
     return items.map((item) => item.id);
   }
 }

@@ -1,6 +1,5 @@
-// The inside of <clarion-inbox>: a list, its rows and its frame. What is done with a row, and the search, are parts that
-// are loaded when they are first wanted.
-import { Changes } from './changes.js';
+// The inside of <clarion-inbox>: a list, its rows and its frame, all that it takes to be looked at. What hands do there is
+// loaded when they first do something.
 import css from './inbox.css';
 import { Frame, VIEWS } from './frame.js';
 import { look, part } from './kit.js';
@@ -10,13 +9,12 @@ import { State } from './state.js';
 import { eachTick } from './times.js';
 import words from './english/inbox.js';
 
-export { css, words };
+export { css, words as english };
 export { use } from './kit.js';
 
 // Of the panel, so that a page can style them from outside the bell.
 const PARTS = 'root:panel-root, row, row-unread, title, text, meta, tabs, tab, toolbar, search, list, pill, banner, menu, actions, undo';
-const DEEDS = () => import('./deeds.js');
-const FINDING = () => import('./finding.js');
+const HANDS = () => import('./hands.js');
 const OPT_IN = () => import('./opt-in.js');
 
 /** Whether mail could come to them, does not, and they never said that it should not. */
@@ -26,10 +24,11 @@ const unasked = ({ enabled, addresses, channels, preferences, types }) =>
   !types.some((type) => !type.required && type.channels.some(({ channel, wanted }) => channel === 'email' && wanted));
 
 export class View {
-  #list;
   #ticks;
-  #deeds;
   #asked;
+  #told = new Set();
+  #hand;
+  list;
   /** Filters, search and threads, once somebody wanted them. */
   finding;
 
@@ -66,33 +65,30 @@ export class View {
 
   disconnected() {
     this.#ticks?.();
-    this.#deeds?.forget();
-    this.finding?.forget();
+    this.#hand?.forget();
   }
 
   joined() {
-    this.session.changes ??= new Changes(this.session);
-    if (this.#list?.of === this.session) return this.changed();
-    this.#list = new List(this.session, () => this.changed());
-    this.#list.of = this.session;
+    if (this.list?.session === this.session) return this.changed();
+    this.list = new List(this);
     this.ask(this.host.getAttribute('view') ?? 'inbox');
   }
 
   loaded() {
-    this.#list?.load().then(this.seen);
+    this.list?.load();
   }
 
   /** The reader is somebody else: nothing of the first stays. */
   forgotten() {
-    this.#asked = this.#list = null;
-    this.#deeds?.forget();
-    this.finding?.forget();
+    this.#asked = this.list = null;
+    this.#told.clear();
+    this.#hand?.forget();
     this.frame.element.querySelector('.calm')?.remove();
     this.joined();
   }
 
   took(change, isNew) {
-    this.#list?.took(change, isNew, this.#held);
+    this.list?.took(change, isNew, this.#held);
   }
 
   spoken() {
@@ -103,13 +99,13 @@ export class View {
   }
 
   changed() {
-    const list = this.#list;
+    const { frame, list, rows, words } = this;
     if (!this.session || !list) return;
-    const rows = list.loading ? [] : list.rows(this.rows.kept);
-    const focusable = this.rows.draw(rows, this.words);
-    this.frame.write(list, rows.length, this.unread.length, this.session, this.words);
-    this.state.write(list, rows);
-    if (!focusable) this.frame.tab.focus();
+    const shown = list.loading ? [] : list.rows(rows.kept);
+    const focusable = rows.draw(shown, words);
+    frame.write(list, shown.length, this.unread.length, this.session, words);
+    this.state.write(list, shown);
+    if (!focusable) frame.tab.focus();
   }
 
   #tick() {
@@ -118,11 +114,16 @@ export class View {
     this.changed();
   }
 
+  /** The rows that are not read. */
+  get unread() {
+    return this.rows.shown.filter((row) => !row.child && !row.gone && !row.item.read_at);
+  }
+
   // ── who is here ──
 
   /** The reader has opened the bell: what they have before them is seen. */
   opened() {
-    if (!CSS.supports('anchor-name: --bell')) part(DEEDS).then(({ place }) => place(this.host.parentNode, this.host.behind), () => {});
+    if (!CSS.supports('anchor-name: --bell')) this.do('place');
     this.rows.focusFirst();
     if (!this.rows.focused) this.frame.tab.focus({ preventScroll: true });
     this.seen();
@@ -136,107 +137,70 @@ export class View {
   /** Not what merely arrived: somebody must have come, pressed or scrolled. */
   seen = () => {
     if (document.hidden || !this.host.checkVisibility() || !this.session?.counts) return;
-    const ids = this.rows.shown.filter((row) => !row.item.seen_at).map((row) => row.item.id);
-    if (ids.length) this.session.changes.make('seen', ids).catch(() => {});
+    const ids = this.rows.shown.map(({ item }) => !item.seen_at && item.id).filter((id) => id && !this.#told.has(id));
+    for (const id of ids) this.#told.add(id);
+    if (ids.length) this.mark('seen', ids).catch(() => ids.forEach((id) => this.#told.delete(id)));
     if (this.rows.size) this.#offer();
   };
+
+  /** What needs no undoing: it is shown when the server has answered. */
+  async mark(verb, ids) {
+    const { session } = this;
+    session.merge(await session.api.send('POST', `/v1/inbox/${verb}`, { ids }));
+  }
 
   /** Once there is a first notification: whether they are wanted by mail, too. */
   async #offer() {
     if (this.#asked === this.session) return;
     this.#asked = this.session;
     const me = await this.session.api.get('/v1/me').catch(() => null);
-    if (me && unasked(me)) part(OPT_IN).then(({ offer }) => offer(this), () => {});
+    if (me && unasked(me)) part(OPT_IN, true).then(({ offer }) => offer(this), () => {});
   }
 
-  // ── what is asked for ──
-
-  ask(view = this.#list.query.view) {
-    const { host } = this;
+  ask(view = this.list.query.view) {
+    const { finding, host } = this;
     this.frame.scroller.scrollTop = 0;
     const query = { view: VIEWS.includes(view) ? view : 'inbox', thread: host.getAttribute('thread'), subject: host.getAttribute('subject') };
-    this.#list.ask({ ...query, ...this.finding?.query }, this.finding?.ways).then(this.seen);
+    this.list.ask({ ...query, ...finding?.query }, finding?.ways);
     this.changed();
   }
 
-  async older() {
-    this.frame.older.disabled = true;
-    await this.#list.older().catch((error) => this.failed('older_failed', error));
-    this.frame.older.disabled = false;
-  }
+  // ── what hands do ──
 
-  reveal() {
-    this.#list.reveal();
-    this.frame.scroller.scrollTop = 0;
-    this.rows.focusFirst();
-    this.seen();
-  }
-
-  find(open) {
-    this.#with(FINDING, ({ Finding }) => {
-      this.finding ??= new Finding(this);
-      this.finding.toggle(open);
-    });
-  }
-
-  // ── what is done ──
-
+  /** A key. Those that mean something here are kept from the page until hands.js is there, which knows what. */
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !this.letters) return;
-    if (event.target.matches('input:not([type=checkbox]), select')) return;
-    if (event.key === '/') this.find(true);
-    else if (event.key === '?') this.help();
-    else if (event.key === 'z') this.#do((deeds) => deeds.undo.run());
-    else if (event.key === 'j' && !this.rows.focused) this.rows.focus();
-    else return;
-    event.preventDefault();
+    const { key, target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (target.matches('input:not([type=checkbox]), select')) return;
+    if (!this.#hand) {
+      if (target.matches('a, button') && /^(Enter| )$/.test(key)) return;
+      if (!/^(Arrow.*|Home|End|Enter| )$/.test(key) && !(this.letters && /^[a-zIU/?]$/.test(key))) return;
+      event.preventDefault();
+      event.stopPropagation();
+    }
+    this.do('key', event, target);
   }
 
-  /** What a key or a button of a row says. */
-  command(name, row) {
-    if (name === 'open') this.#open(row);
-    else if (name === 'showThread') row.row.group && this.#list.toggle(row.row).catch((error) => this.failed('older_failed', error));
-    else this.#do((deeds) => deeds.command(name, row));
+  /** Does it with hands.js: at once, where that is there. */
+  do(name, ...told) {
+    if (this.#hand) this.#hand[name](...told);
+    else this.hands().then((hand) => this.well(() => hand[name](...told)), (error) => this.missed(error));
   }
 
-  help() {
-    this.#do((deeds) => deeds.help());
+  async hands() {
+    const { Hands } = await part(HANDS);
+    return (this.#hand ??= new Hands(this));
   }
 
-  readAll() {
-    this.#do((deeds) => deeds.readAll());
+  /** A part could not be loaded: this is said, and over with the next that could. */
+  missed(error) {
+    this.host.tell('error', { error });
+    this.state.warn(this.host.t('unloaded'));
   }
 
-  failed(key, error, item) {
-    this.#do((deeds) => deeds.failed(key, error, item));
-  }
-
-  idsOf(row) {
-    return this.#list.idsOf(row);
-  }
-
-  /** The rows that are not read. */
-  get unread() {
-    return this.rows.shown.filter((row) => !row.child && !row.gone && !row.item.read_at);
-  }
-
-  #do(run) {
-    this.#with(DEEDS, ({ Deeds }) => run((this.#deeds ??= new Deeds(this))));
-  }
-
-  #with(load, run) {
-    part(load).then((module) => {
-      this.state.again(); // what it may have said before is over
-      run(module);
-      this.changed();
-    }, (error) => {
-      this.host.tell('error', { error });
-      this.state.warn(this.host.t('unloaded'));
-    });
-  }
-
-  #open({ row: { item }, title }) {
-    if (!item.read_at) this.session.changes.make('read', [item.id]).catch((error) => this.failed('failed_read', error, item));
-    if (this.host.tell('open', { item, url: title.href || null }, true) && title.href) location.assign(title.href);
+  well(run) {
+    this.state.again();
+    run();
+    this.changed();
   }
 }

@@ -1,9 +1,10 @@
 // Once somebody has had a first notification: whether they want the like by mail, too. Either answer is kept by the
 // server, so that it is asked once.
-import { h } from './kit.js';
+import css from './opt-in.css';
+import { h, look } from './kit.js';
 import words from './english/opt-in.js';
 
-export { words };
+export { css, words as english };
 export { use } from './kit.js';
 
 export function offer(view) {
@@ -23,5 +24,6 @@ export function offer(view) {
   const button = (key, enabled) => h('button', { type: 'button', class: 'plain', onclick: answer(enabled) }, host.t(key));
   const text = h('span', null, host.t('mailToo'));
   const card = h('div', { class: 'banner calm', part: 'banner', role: 'group', 'aria-label': host.t('mailToo') }, text, button('mailYes', true), button('mailNo', false));
+  host.wear(look);
   frame.banner.after(card);
 }

@@ -6,7 +6,7 @@ import own from './preferences.css';
 import words from './english/preferences.js';
 
 export const css = controls + own;
-export { words };
+export { words as english };
 export { use } from './kit.js';
 
 const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'];

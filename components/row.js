@@ -32,10 +32,7 @@ function build(words) {
 }
 
 function name(button, words, key) {
-  const text = words.say(`act_${key}`);
-  if (button.title === text) return;
-  button.title = text;
-  button.setAttribute('aria-label', text);
+  button.title = button.ariaLabel = words.say(`act_${key}`);
 }
 
 export class Row {
@@ -54,11 +51,6 @@ export class Row {
     this.text = text;
     this.facts = meta.firstChild;
     this.actions = Object.fromEntries([...acts.children].map((button) => [button.dataset.do, button]));
-  }
-
-  /** Everything that can be reached in it with the arrows. */
-  get stops() {
-    return [...this.element.querySelectorAll('a[href], button')].filter((stop) => stop.checkVisibility());
   }
 
   write(row, words) {

@@ -1,9 +1,6 @@
-// The rows on the page: kept by key, one Tab stop, the arrows and letters that move and act.
+// The rows on the page: kept by key, one Tab stop. What the keys do is in hands.js.
 import { h } from './kit.js';
 import { Row } from './row.js';
-
-const LETTERS = { j: 'next', k: 'previous', e: 'done', s: 'save', h: 'snooze', I: 'read', U: 'unread', m: 'mute', w: 'why', o: 'showThread', z: 'undo' };
-const KEYS = { ArrowDown: 'next', ArrowUp: 'previous', Home: 'first', End: 'last', Enter: 'open', ' ': 'open' };
 
 export class Rows {
   #view;
@@ -18,7 +15,6 @@ export class Rows {
     this.element = h('div', {
       role: 'grid', class: 'rows',
       onclick: (event) => this.#click(event),
-      onkeydown: (event) => this.#key(event),
       onpointerover: ({ target }) => target.closest('.row')?.row.pointed(view.words),
       onfocusin: (event) => this.#settle(event.target.closest('.row')),
       onfocusout: () => queueMicrotask(() => this.focused || view.changed()),
@@ -94,39 +90,6 @@ export class Rows {
     const other = event.ctrlKey || event.metaKey || event.shiftKey;
     if (!target || (target.href && other)) return; // the browser opens another tab
     event.preventDefault();
-    this.#view.command(target.dataset.do, target.closest('.row').row);
-  }
-
-  #key(event) {
-    const row = this.focused;
-    if (!row || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    const inside = event.target !== row.element;
-    if (inside && (event.key === 'Enter' || event.key === ' ')) return;
-    const letters = this.#view.letters ? LETTERS : {};
-    const name = KEYS[event.key] ?? letters[event.key] ?? this.#along(event.key, row);
-    if (!name) return;
-    event.preventDefault();
-    event.stopPropagation();
-    if (name === 'in' || name === 'out') return this.#within(row, name === 'in' ? 1 : -1);
-    if (name === 'back') return row.element.focus();
-    const to = { next: 1, previous: -1, first: -Infinity, last: Infinity }[name];
-    if (!to) return this.#view.command(name, row);
-    const index = this.#order.findIndex(({ key }) => key === row.row.key);
-    const { key } = this.#order[Math.min(Math.max(index + to, 0), this.#order.length - 1)];
-    this.focus(key);
-    this.#rows.get(key).element.scrollIntoView({ block: 'nearest' });
-  }
-
-  #along(key, row) {
-    const rtl = getComputedStyle(row.element).direction === 'rtl';
-    if (key === 'ArrowRight') return rtl ? 'out' : 'in';
-    if (key === 'ArrowLeft') return rtl ? 'in' : 'out';
-    return key === 'Escape' && row.element !== row.element.getRootNode().activeElement ? 'back' : null;
-  }
-
-  #within(row, by) {
-    const stops = [row.element, ...row.stops];
-    const to = stops.indexOf(row.element.getRootNode().activeElement) + by;
-    stops[Math.min(Math.max(to, 0), stops.length - 1)].focus();
+    this.#view.do('command', target.dataset.do, target.closest('.row').row);
   }
 }

@@ -39,7 +39,7 @@ export class Session {
   stale = false;
   /** When the server was last in step with what is shown. */
   since = Date.now();
-  /** What is on its way to the server: see changes.js, which is loaded with the first list. */
+  /** What is on its way to the server: see changes.js, which is loaded with the first deed. */
   changes = null;
 
   constructor(base, tokenUrl, ended) {
@@ -116,6 +116,14 @@ export class Session {
     this.counts = late.at(-1)?.change.counts ?? counts;
     for (const item of items) this.items.set(item.id, item);
     for (const { change } of late) this.#keep(change);
+    this.changed();
+  }
+
+  /** Takes up what changed, as the server answers a change. */
+  merge({ changed, counts }) {
+    const { items } = this;
+    for (const fields of changed) if (items.has(fields.id)) items.set(fields.id, { ...items.get(fields.id), ...fields });
+    this.counts = counts;
     this.changed();
   }
 

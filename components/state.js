@@ -1,13 +1,11 @@
-// Loading, empty, error, offline and stale look different and say what they are.
-import { h, icon } from './kit.js';
+// Loading, empty, error, offline and stale look different and say what they are: in words at once, with a picture as
+// soon as pictures.js is there.
+import { h, part } from './kit.js';
 import { ago } from './times.js';
 
 const STATES = ['loading', 'empty', 'error', 'offline', 'stale'];
-const PICTURES = {
-  empty: 'M4 13h4l1.5 3h5L16 13h4M4 13v5a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-5M4 13l2.5-7h11L20 13',
-  error: 'M12 8v5M12 16.5h.01M10.3 4.3 2.9 17.5A2 2 0 0 0 4.6 20h14.8a2 2 0 0 0 1.7-2.5L13.7 4.3a2 2 0 0 0-3.4 0',
-  offline: 'M3 3l18 18M5 12.5a10 10 0 0 1 4-2.4M15 10.1a10 10 0 0 1 4 2.4M8.5 16a5 5 0 0 1 7 0M12 19.5h.01',
-};
+const PICTURES = () => import('./pictures.js');
+const SHORT = 200; // milliseconds of loading that are not worth a picture
 
 export class State {
   #view;
@@ -38,11 +36,10 @@ export class State {
     const stale = state === 'stale';
     const banner = stale || (state === 'offline' && !nothing);
     frame.banner.hidden = !banner;
-    if (banner) this.#banner(state, session.since);
+    if (banner) this.warn(host.t(`${state}Banner`, { time: ago(host.words, session.since) }), ...(stale ? [this.#retry()] : []));
     frame.state.hidden = !nothing;
-    const picture = stale ? (list.loading ? 'loading' : 'empty') : state;
-    frame.state.replaceChildren(...(nothing ? this.#picture(picture, list, problem) : []));
-    if (nothing && problem && !stale) host.announce([...frame.state.querySelectorAll('h3, p')].map((part) => part.textContent).join(' '));
+    if (nothing) this.#show(stale ? (list.loading ? 'loading' : 'empty') : state, list, problem, stale);
+    else frame.state.replaceChildren();
   }
 
   /** A sentence above the rows, until there is another. */
@@ -53,23 +50,20 @@ export class State {
     this.#view.host.announce(text);
   }
 
-  #banner(state, since) {
-    const { host } = this.#view;
-    this.warn(host.t(`${state}Banner`, { time: ago(host.words, since) }), ...(state === 'stale' ? [this.#retry()] : []));
-  }
-
-  #picture(state, { matches, query }, problem) {
-    const { host, finding } = this.#view;
-    if (state === 'loading') {
-      const bones = Array.from({ length: 5 }, () => h('div', { class: 'bone', 'aria-hidden': 'true' }, h('i'), h('i'), h('i')));
-      return [h('p', { class: 'unseen' }, host.t('loading')), ...bones];
-    }
-    const sought = state === 'empty' && matches;
-    const kind = sought ? 'filtered' : state === 'empty' ? `empty_${query.view}` : state;
-    const said = [h('div', { class: `picture ${state}` }, icon(PICTURES[state])), h('h3', null, host.t(kind)), h('p', null, host.t(`${kind}_text`))];
-    if (state === 'error') said.push(h('p', null, problem.message), this.#retry());
-    if (sought) said.push(finding.off());
-    return state === 'empty' && !sought ? [h('slot', { name: 'empty' }, said)] : said;
+  async #show(state, list, problem, stale) {
+    const { host, session, frame } = this.#view;
+    const said = this.#said;
+    const plain = [state !== 'empty' && h('p', null, host.t(state))];
+    if (state === 'error') plain.push(h('p', null, problem.message), this.#retry());
+    if (problem && !stale) host.announce(`${host.t(state)} ${problem.message}`);
+    const now = () => said === this.#said;
+    const draw = async () => {
+      const pictures = await part(PICTURES);
+      if (now()) frame.state.replaceChildren(...pictures.draw(this.#view, state, list, plain));
+    };
+    frame.state.replaceChildren(...plain.filter(Boolean));
+    if (state === 'loading') await new Promise((late) => setTimeout(late, SHORT));
+    if (now()) session.insist(draw, now);
   }
 
   #retry() {

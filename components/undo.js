@@ -43,7 +43,7 @@ export class Undo {
       this.#view.host.announce(this.#view.host.t('undone'));
       await undone.back();
     } catch (error) {
-      this.#view.failed(`failed_${undone.verb}`, error);
+      this.#view.do('failed', `failed_${undone.verb}`, error);
     }
   }
 

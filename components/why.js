@@ -13,7 +13,7 @@ export async function why(view, row) {
     show(await api.get(`/v1/inbox/${item.id}/why`));
   } catch (error) {
     place.hidden = true;
-    view.failed('failed_why', error, item);
+    view.do('failed', 'failed_why', error, item);
   }
 
   function show(said) {
@@ -31,7 +31,7 @@ export async function why(view, row) {
       place.replaceChildren(h('p', { class: 'good' }, host.t('stopped')));
       host.announce(host.t('stopped'));
     } catch (error) {
-      view.failed('failed_stop', error, item);
+      view.do('failed', 'failed_stop', error, item);
     }
   }
 }

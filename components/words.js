@@ -12,11 +12,19 @@ const cache = new Map();
 /** What a part that was loaded says. */
 export const learn = (words) => Object.assign(english, words);
 
+let deeds = false;
+
+/** What is said of deeds is wanted from now on, in every language that is spoken here. */
+export async function learnDeeds() {
+  deeds = true;
+  for (const words of await Promise.all(cache.values())) await words.learnDeeds();
+}
+
 export class Words {
   #table;
   #made = {};
 
-  constructor(lang, table = {}) {
+  constructor(lang, table = english) {
     this.lang = lang;
     this.#table = table;
   }
@@ -27,6 +35,10 @@ export class Words {
     if (typeof said !== 'string') said = (values.n === 0 && said.zero) || (said[this.intl('PluralRules').select(values.n)] ?? said.other);
     return said.replace(/\{(\w+)\}/g, (_, name) =>
       typeof values[name] === 'number' ? this.number(values[name]) : (values[name] ?? ''));
+  }
+
+  async learnDeeds() {
+    if (this.#table !== english) Object.assign(this.#table, await table(`${this.lang.split('-')[0]}-deeds`));
   }
 
   has(key) {
@@ -56,13 +68,17 @@ export function wordsFor(tag) {
   return cache.get(tag);
 }
 
+const table = async (name) => (await import(new URL(`./locale/${name}.js`, import.meta.url))).default;
+
 async function load(tag) {
   try {
     const [lang] = Intl.getCanonicalLocales(tag);
     const [name] = lang.split('-');
     if (name === 'en') return new Words(lang);
     if (!TABLES.includes(name)) return ENGLISH;
-    return new Words(lang, (await import(new URL(`./locale/${name}.js`, import.meta.url))).default);
+    const words = new Words(lang, { ...(await table(name)) });
+    if (deeds) await words.learnDeeds();
+    return words;
   } catch {
     cache.delete(tag); // a language that could not be loaded may be asked for again
     return ENGLISH;

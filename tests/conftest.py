@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from clarion import clock
+from tests.support.lent import Lent
 from tests.support.postgres import FAST, Postgres
 from tests.support.postgres_binaries import NoBinaries
 
@@ -79,7 +80,10 @@ def empty_database_url(database: str, request: pytest.FixtureRequest, tmp_path: 
     if database == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
     else:
-        yield from _postgres_database(request.getfixturevalue("postgres"), "template1")
+        server: Postgres = request.getfixturevalue("postgres")
+        name = f"empty_{next(_numbers)}"
+        yield server.create_database(name)
+        server.drop_database(name)
 
 
 @pytest.fixture
@@ -90,8 +94,9 @@ def database_url(database: str, request: pytest.FixtureRequest, tmp_path: Path) 
         copy_sqlite(request.getfixturevalue("migrated_sqlite"), path)
         yield f"sqlite:///{path}"
     else:
-        migrated: str = request.getfixturevalue("migrated_postgres")
-        yield from _postgres_database(request.getfixturevalue("postgres"), str(make_url(migrated).database))
+        lent: Lent = request.getfixturevalue("lent_postgres")
+        yield lent.lend()
+        lent.take_back()
 
 
 @pytest.fixture(scope="session")
@@ -114,13 +119,12 @@ def migrated_postgres(postgres: Postgres) -> str:
     return url
 
 
+@pytest.fixture(scope="session")
+def lent_postgres(postgres: Postgres, migrated_postgres: str) -> Lent:
+    return Lent(postgres, str(make_url(migrated_postgres).database))
+
+
 def copy_sqlite(source: Path, target: Path) -> None:
     """By the backup API, which also sees what is still in the write-ahead log."""
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
-
-
-def _postgres_database(server: Postgres, template: str) -> Iterator[str]:
-    name = f"test_{next(_numbers)}"
-    yield server.create_database(name, template)
-    server.drop_database(name)

@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[1] / "src" / PACKAGE
 
 # Where a new module of Clarion is added, the lowest floor on which it can stand.
 FLOORS: Sequence[frozenset[str]] = (
-    frozenset({"errors", "clock", "ids", "secret", "telemetry", "tracing", "config", "severity"}),
+    frozenset(
+        {"errors", "clock", "ids", "json_text", "secret", "telemetry", "tracing", "config", "severity"}
+    ),
     frozenset(
         {
             "recipient",
@@ -57,16 +59,19 @@ FLOORS: Sequence[frozenset[str]] = (
     ),
     frozenset({"gates", "delivery", "pause"}),
     frozenset({"circumstances", "plan", "explanation", "own", "selection", "sought", "timeline"}),
-    frozenset({"store", "channels", "templates"}),
+    frozenset({"store", "channels", "templates", "desktop"}),
     frozenset({"workers"}),
     frozenset(
         {
             "afterwards",
             "app",
+            "asking",
             "catalog",
             "changes",
             "declarations",
+            "declaring",
             "desk",
+            "emitting",
             "examination",
             "hooking",
             "inbox",
@@ -79,6 +84,8 @@ FLOORS: Sequence[frozenset[str]] = (
             "pulling",
             "recipients",
             "settings",
+            "silencing",
+            "simulating",
             "simulation",
             "statistics",
             "story",

@@ -101,6 +101,7 @@ def test_what_was_not_told_needs_no_stop() -> None:
         ("participant", "you take part in cl/42"),
         ("direct", "it was addressed to you"),
         ("watcher", "your part in cl/42 is 'watcher'"),
+        ("{it.x} of {y}", "your part in cl/42 is '{it.x} of {y}'"),
     ],
 )
 def test_the_reason_in_plain_words(reason: str, because: str) -> None:

@@ -17,7 +17,7 @@ from clarion.gates import BITS
 from clarion.plan import Plan, decide, plan, verdicts_json
 from clarion.policy import Policy
 from clarion.preference import Preference
-from clarion.recipient import Address, Recipient, StoredAddress
+from clarion.recipient import FOREVER, Address, Recipient, StoredAddress
 from clarion.severity import Severity
 from tests.support.events import event
 
@@ -201,7 +201,18 @@ stored_addresses = st.lists(
 any_facts = st.builds(
     Facts,
     recipients=st.dictionaries(
-        names, st.builds(Recipient, id=names, active=st.booleans(), enabled=st.booleans()), max_size=4
+        names,
+        st.builds(  # each field by its own words: left out, it would be made up from its type
+            Recipient,
+            id=names,
+            time_zone=st.sampled_from(["UTC", "Europe/Berlin"]),
+            active=st.booleans(),
+            enabled=st.booleans(),
+            silent_until=st.none() | st.sampled_from([LONG_AGO, FOREVER]),
+            quiet_hours=st.none(),
+            tags=st.none(),
+        ),
+        max_size=4,
     ),
     addresses=st.dictionaries(names, stored_addresses, max_size=4),
     preferences=st.dictionaries(names, st.lists(rows, max_size=4), max_size=4),

@@ -128,6 +128,22 @@ def test_what_failed_for_a_while_comes_again_by_the_schedule_and_not_for_ever(
     assert not count(clarion, queue)
 
 
+def test_what_nobody_began_is_given_back_and_due_at_once(clarion: Clarion) -> None:
+    device(clarion, "bob")
+    told(clarion, "bob")
+    (one,) = clarion.pull.claim("desktop")
+    with pytest.raises(NotFound):
+        clarion.pull.give_back("desktop", one.delivery, one.claim, recipient="carol")
+    for _ in range(2):  # nobody heard the answer
+        clarion.pull.give_back("desktop", one.delivery, one.claim, recipient="bob")
+    (again,) = clarion.pull.claim("desktop")
+    assert (again.delivery, again.message.attempt, again.claim) == (one.delivery, 1, one.claim + 1)
+    clarion.pull.sent("desktop", again.delivery, again.claim)
+    with pytest.raises(LeaseLost):
+        clarion.pull.give_back("desktop", again.delivery, again.claim)
+    assert results_of(clarion) == {"given_back": 1, "sent": 1}
+
+
 def test_what_failed_for_good_does_not_come_again(clarion: Clarion) -> None:
     device(clarion, "bob")
     told(clarion, "bob")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,12 @@ from uuid import UUID
 
 import pytest
 
-from clarion import Clarion, Cooldown, Email, Gone, InvalidInput, Policy, Reject, Retries, Retry, UnknownName
-from clarion.message import Message
-from clarion.recipient import Address
+from clarion import Clarion, Cooldown, Email, Gone, InvalidInput, Reject, Retry, UnknownName
 from clarion.store.schema import events as events_table
 from clarion.store.schema import outcomes
 from tests.support.acme import Plan, application, sends
 from tests.support.children import children
+from tests.support.moody import Make, Moody, making
 from tests.support.replayers import replay_together
 from tests.support.smtp import FaultServer, say
 from tests.support.working import (
@@ -38,22 +37,6 @@ from tests.support.working import (
 )
 
 DAY = timedelta(days=1)
-Make = Callable[..., Clarion]
-
-
-class Moody:
-    """A wire that refuses with what it is told to, for as long as it is told."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = Reject("refused", "not today")
-        self.wire = Wire(self._does)
-
-    async def _does(self, _message: Message, _address: Address) -> None:
-        if self.error is not None:
-            raise self.error
-
-    def ids(self) -> set[UUID]:
-        return {message.id for message in self.wire.begun}
 
 
 @pytest.fixture
@@ -63,18 +46,8 @@ def moody() -> Moody:
 
 @pytest.fixture
 def make(database_url: str) -> Iterator[Make]:
-    made: list[Clarion] = []
-
-    def application(*channels: Any, **options: Any) -> Clarion:
-        clarion = Clarion(database_url, channels=channels, limits=limits())
-        made.append(clarion)
-        policy = Policy(retries=Retries((timedelta(milliseconds=20),), jitter=0), **options.pop("policy", {}))
-        clarion.type("note", channels=[c.name for c in channels], policy=policy, **options)
-        return clarion
-
-    yield application
-    for clarion in made:
-        clarion.close()
+    with making(database_url) as make:
+        yield make
 
 
 def history(clarion: Clarion, event: UUID, recipient: str = "bob") -> list[tuple[str, int]]:

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
-from clarion import Clarion, Cooldown, InvalidInput, NotFound, Policy, Reject, Retries, UnknownName
+from clarion import Clarion, Cooldown, InvalidInput, NotFound, Reject, UnknownName
 from clarion.delivery import State
 from clarion.desk import Desk
-from clarion.message import Message
-from clarion.recipient import Address
 from clarion.selection import CANCELLED, Selection
 from clarion.sought import DeliveryFilter
 from clarion.store import carrying
 from clarion.store.pruning import Round, Tally, run
 from clarion.store.schema import queue, selection_members, selections
+from tests.support.moody import Make, Moody, making
 from tests.support.working import (
-    Wire,
     count,
     crowd,
     done,
     emit,
     ends,
-    limits,
     no_duplicates,
     people,
     results,
@@ -38,22 +35,6 @@ from tests.support.working import (
 
 pytestmark = pytest.mark.anyio
 DAY = timedelta(days=1)
-Make = Callable[..., Clarion]
-
-
-class Moody:
-    """A wire that refuses, waits, or takes."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = Reject("refused", "not today")
-        self.goes_on = asyncio.Event()
-        self.goes_on.set()
-        self.wire = Wire(self._does)
-
-    async def _does(self, _message: Message, _address: Address) -> None:
-        await self.goes_on.wait()
-        if self.error is not None:
-            raise self.error
 
 
 @pytest.fixture
@@ -63,18 +44,8 @@ def moody() -> Moody:
 
 @pytest.fixture
 def make(database_url: str) -> Iterator[Make]:
-    made: list[Clarion] = []
-
-    def application(*channels: Any, **options: Any) -> Clarion:
-        clarion = Clarion(database_url, channels=channels, limits=limits())
-        made.append(clarion)
-        policy = Policy(retries=Retries((timedelta(milliseconds=20),), jitter=0), **options.pop("policy", {}))
-        clarion.type("note", channels=["wire"], policy=policy, **options)
-        return clarion
-
-    yield application
-    for clarion in made:
-        clarion.close()
+    with making(database_url) as make:
+        yield make
 
 
 @pytest.fixture

@@ -331,7 +331,7 @@ async def test_failures_are_grouped_by_what_they_say(make: Callable[..., Clarion
     found = clarion.failures()
     assert (found.looked_at, found.more) == (4, False)
     assert [(one.number, one.code, one.pattern) for one in found.groups] == [
-        (3, "smtp_550", "<n> <<address>> unknown, ticket <n>"),
+        (3, "smtp_550", "550 <<address>> unknown, ticket <n>"),
         (1, "too_large", "the message has <n> MB"),
     ]
     first = found.groups[0]

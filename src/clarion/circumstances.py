@@ -101,6 +101,7 @@ class Circumstances:
         self.slots = Slots() if facts.slots is None else facts.slots
         self._of_channel = any(rule.charge == "channel" for rule in self.rules)
         self._charges: dict[tuple[str, ...], tuple[Charge, ...]] = {}
+        self._free: dict[tuple[str, ...], tuple[Charged, ...]] = {}
         self._stands: dict[tuple[object, ...], Charged] = {}
         self._takings: dict[tuple[int, str, int], Taking] = {}
         self._due: dict[int, tuple[list[tuple[Charge, datetime | None]], list[str]]] = {}
@@ -125,7 +126,13 @@ class Circumstances:
             return ()
         asked_for = said and self._of_channel
         channels = Choices(self.type, said).channels() if asked_for else self.type.channels
-        return tuple([self.stands(candidate, charge) for charge in self.charges(channels)])
+        charges, taken = self.charges(channels), self.slots.taken
+        for charge in charges:
+            if taken.get((candidate.recipient, charge.key)):
+                return tuple([self.stands(candidate, charge) for charge in charges])
+        if channels not in self._free:
+            self._free[channels] = tuple([self._standing(charge) for charge in charges])
+        return self._free[channels]
 
     def stands(self, candidate: Candidate, charge: Charge) -> Charged:
         """How it stands for this candidate; where it stands the same for another, the very same answer."""

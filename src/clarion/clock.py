@@ -10,6 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 _journey = timedelta()
+_seconds = 0.0  # the same
 _still: tuple[datetime, float] | None = None  # where both clocks stand, if they do
 
 
@@ -20,7 +21,7 @@ def now() -> datetime:
 
 def monotonic() -> float:
     """Seconds that never jump, for measuring what is left of a lease."""
-    return (time.monotonic() if _still is None else _still[1]) + _journey.total_seconds()
+    return (time.monotonic() if _still is None else _still[1]) + _seconds
 
 
 def journey() -> timedelta:
@@ -30,8 +31,9 @@ def journey() -> timedelta:
 
 def travel(by: timedelta) -> None:
     """Move this process's time forward, or back; for tests."""
-    global _journey  # noqa: PLW0603 - time is the one thing that is global
+    global _journey, _seconds  # noqa: PLW0603 - time is the one thing that is global
     _journey += by
+    _seconds = _journey.total_seconds()
 
 
 def stand_still(still: bool = True) -> None:

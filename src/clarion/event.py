@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypedDict
+from typing import Any, TypedDict, TypeGuard
 from uuid import UUID
 
-from clarion import clock, event_data, ids
+from clarion import clock, event_data, ids, json_text
 from clarion.errors import InvalidInput, UnknownName, shown
 from clarion.group import GROUPS_LIMIT, Group, Role, group_from_json, group_json
 from clarion.recipient import Address
@@ -53,13 +52,17 @@ class EventFields(TypedDict, total=False):
 
 
 FIELDS = tuple(EventFields.__annotations__)
+_FIELDS = frozenset(FIELDS)
+_sorted_json = json_text.writer(allow_nan=True, sort_keys=True)
+_TEXTS = ("tenant", "actor", "subject", "thread", "topic", "key", "condition", "correlation_id")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """What is stored. `at` is when it is due to be told; `channels` narrows the type's channels.
 
-    `trace_context`: where it was emitted, if spans are taken there; see `tracing`.
+    `trace_context`: where it was emitted, if spans are taken there; see `tracing`. `data_json`: the text of `data`, if it
+    was made of that just now.
     """
 
     id: UUID
@@ -83,44 +86,51 @@ class Event:
     correlation_id: str = ""
     body_hash: str = ""
     trace_context: Mapping[str, str] | None = None
+    data_json: str | None = field(default=None, init=False, repr=False, compare=False)
 
 
-def make(type: str, fields: EventFields) -> Event:
-    """The event of these fields, checked; raises `InvalidInput` with the field, its value and the remedy."""
-    for name in fields:
-        if name not in FIELDS:
-            raise UnknownName("field of an event", name, FIELDS)
-    emitted_at = clock.now()
-    event_id = ids.uuid7()
-    severity = fields.get("severity")
-    channels = fields.get("channels")
-    at = instant("at", fields.get("at"))
+def make(type: str, fields: EventFields, id: UUID | None = None, emitted_at: datetime | None = None) -> Event:
+    """The event of these fields, checked; raises `InvalidInput` with the field, its value and the remedy.
+
+    `id`, `emitted_at`: those of many events are made at once, by whoever makes them.
+    """
+    if not fields.keys() <= _FIELDS:
+        name = next(name for name in fields if name not in _FIELDS)
+        raise UnknownName("field of an event", name, FIELDS)
+    get = fields.get
+    texts: dict[str, Any] = {
+        name: required_text(name, said) for name in _TEXTS if (said := get(name)) is not None
+    }
+    event_id = id or ids.uuid7()
+    emitted_at = emitted_at or clock.now()
+    severity: Any = get("severity")
+    channels = get("channels")
+    tags = get("tags", ())
+    data: Any = get("data", {})
+    data_json = event_data.object_json(data)
+    at = instant("at", get("at"))
+    correlation_id = texts.pop("correlation_id", None)
     event = Event(
         id=event_id,
         type=type,
         emitted_at=emitted_at,
         at=at or emitted_at,
-        tenant=_text("tenant", fields.get("tenant", DEFAULT_TENANT)) or DEFAULT_TENANT,
-        actor=_text("actor", fields.get("actor")),
-        subject=_text("subject", fields.get("subject")),
-        thread=_text("thread", fields.get("thread")),
-        to=_audience(fields.get("to")),
-        topic=_text("topic", fields.get("topic")),
+        to=_audience(get("to")),
         severity=None if severity is None else Severity.of(severity),
-        key=_text("key", fields.get("key")),
-        condition=_text("condition", fields.get("condition")),
-        tags=_names("tags", fields.get("tags", ())),
+        tags=() if tags == () else _names("tags", tags),
         channels=None if channels is None else _names("channels", channels),
-        data=event_data.checked(fields.get("data", {})),
-        url=_url(fields.get("url")),
-        expires_at=instant("expires_at", fields.get("expires_at")),
-        correlation_id=_text("correlation_id", fields.get("correlation_id")) or str(event_id),
+        data=data,
+        url=_url(get("url")),
+        expires_at=instant("expires_at", get("expires_at")),
+        correlation_id=correlation_id or str(event_id),
+        **texts,
     )
     if event.expires_at is not None and event.expires_at <= event.at:
         raise InvalidInput(
             f"expires_at {event.expires_at.isoformat()} is not after the event is due ({event.at.isoformat()})"
         )
-    object.__setattr__(event, "body_hash", _body_hash(event, at, fields.get("correlation_id")))
+    object.__setattr__(event, "data_json", data_json)
+    object.__setattr__(event, "body_hash", _body_hash(event, at, correlation_id))
     return event
 
 
@@ -136,8 +146,13 @@ def audience_from_json(stored: Sequence[Any]) -> To:
 
 def groups(to: To) -> list[Group]:
     """The groups in an audience, each once."""
-    found = [who for _, people in to for who in people if isinstance(who, Group)]
+    found = [who for _, people in to for who in people if type(who) is not str and isinstance(who, Group)]
     return list(dict.fromkeys(found))
+
+
+def addresses(to: To) -> list[Address]:
+    """The addresses in an audience."""
+    return [who for _, people in to for who in people if type(who) is not str and isinstance(who, Address)]
 
 
 def _who_json(who: Who) -> str | dict[str, Any]:
@@ -160,33 +175,39 @@ def _body_hash(event: Event, at: datetime | None, correlation_id: str | None) ->
         event.actor,
         event.subject,
         event.thread,
-        audience_json(tuple((reason, _in_order(people)) for reason, people in event.to)),
+        [[reason, [_who_json(who) for who in _in_order(people)]] for reason, people in event.to],
         event.topic,
         event.severity,
         event.condition,
-        sorted(set(event.tags)),
+        sorted(set(event.tags)) if event.tags else [],
         None if event.channels is None else sorted(set(event.channels)),
         event.url,
         at and at.isoformat(),
         event.expires_at and event.expires_at.isoformat(),
         correlation_id,
     ]
-    text = _in_sorted_json([body, event.data])
+    text = _sorted_json([body, event.data])
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-_in_sorted_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 
 
 def _in_order(people: Iterable[Who]) -> tuple[Who, ...]:
     """Each once: ids, addresses, groups."""
+    people = set(people)
+    if len(people) < 2:
+        return tuple(people)
 
     def place(who: Who) -> tuple[int, str, str, str]:
         if isinstance(who, Address):
             return 1, who.channel, who.value, who.locale or ""
         return (0, who, "", "") if isinstance(who, str) else (2, str(who), "", "")
 
-    return tuple(sorted(set(people), key=place))
+    return tuple(sorted(people, key=place))
+
+
+def is_plain(value: object, limit: int = TEXT_LIMIT) -> TypeGuard[str]:
+    """Whether it is such a text beyond doubt; of those that may be, some are not."""
+    # What is printable to Python has no control characters, separators but spaces, or surrogates.
+    return type(value) is str and 0 < len(value) <= limit and value.isprintable() and not value.isspace()
 
 
 def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:
@@ -194,6 +215,8 @@ def _text(field: str, value: object, limit: int = TEXT_LIMIT) -> str | None:
 
 
 def required_text(field: str, value: object, limit: int = TEXT_LIMIT) -> str:
+    if is_plain(value, limit):
+        return value
     if not isinstance(value, str):
         raise InvalidInput(f"{field} must be text, got {shown(value)}")
     if not value.strip():
@@ -239,11 +262,11 @@ def _names(field: str, values: object) -> tuple[str, ...]:
 def _audience(to: object) -> To:
     if to is None:
         return ()
-    if isinstance(to, Who):
+    if type(to) is not dict and isinstance(to, Who):
         raise InvalidInput(
             f"to must be a list, or reasons with lists ({{'author': ['bob']}}), got {shown(to)}"
         )
-    reasons: Mapping[Any, Any] = to if isinstance(to, Mapping) else {"direct": to}
+    reasons: Mapping[Any, Any] = to if type(to) is dict or isinstance(to, Mapping) else {"direct": to}
     audience = tuple(
         (required_text("reason", reason), _people(reason, people)) for reason, people in reasons.items()
     )
@@ -258,7 +281,10 @@ def _audience(to: object) -> To:
 
 
 def _people(reason: object, people: object) -> tuple[Who, ...]:
-    if isinstance(people, Who) or not isinstance(people, Iterable):
+    if type(people) is list:
+        if all(map(is_plain, people)):
+            return tuple(people)
+    elif isinstance(people, Who) or not isinstance(people, Iterable):
         raise InvalidInput(
             f"to[{reason!r}] must be a list of recipient ids, addresses or groups, got {shown(people)}"
         )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard, cast
 
+from clarion import json_text
 from clarion.errors import InvalidInput, shown
 
 DATA_LIMIT = 256 * 1024
 DEPTH_LIMIT = 32
 TOO_LARGE = f"data is more than {DATA_LIMIT:,} bytes of JSON; store it elsewhere and put a link in `url`"
 
-_written = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_written = json_text.writer()
 
 
 def checked(value: object) -> Mapping[str, Any]:
     """`value` if it is an object that `dump` takes; raises `InvalidInput`."""
-    if not isinstance(value, Mapping):
+    object_json(value)
+    return cast(Mapping[str, Any], value)
+
+
+def object_json(value: object) -> str:
+    """What `dump` makes of an object; raises `InvalidInput`."""
+    if not _is_mapping(value):
         raise InvalidInput(f"data must be an object with named values, got {shown(value)}")
-    dump(value)
-    return value
+    return dump(value)
 
 
 def dump(value: object) -> str:
@@ -28,7 +33,7 @@ def dump(value: object) -> str:
     _check_shape(value)
     try:
         text = _written(value)
-        size = len(text.encode())
+        size = len(text) if text.isascii() else len(text.encode())
     except (TypeError, ValueError) as error:
         raise InvalidInput(
             f"data must be plain JSON (text, finite numbers, lists, objects with text keys): {error}"
@@ -52,9 +57,11 @@ def _check_shape(value: object) -> None:
         for item in level:
             if isinstance(item, str):
                 room -= len(item)
+            elif item is None or isinstance(item, float):
+                pass
             elif isinstance(item, int):
                 room -= max(item.bit_length() // 4 - 1, 0)
-            elif isinstance(item, Mapping):
+            elif _is_mapping(item):
                 for name in item:
                     if not isinstance(name, str):
                         raise InvalidInput(f"data has the key {shown(name)}; keys must be text")
@@ -68,6 +75,10 @@ def _check_shape(value: object) -> None:
             return
         level, room = below, room - 2 * len(below)
     raise InvalidInput(f"data is nested deeper than {DEPTH_LIMIT} levels; flatten it")
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
+    return type(value) is dict or isinstance(value, Mapping)  # to ask an abstract class takes long
 
 
 def _all_text(value: object) -> str:

@@ -1,4 +1,4 @@
-"""Failures that say the same but for what differs each time: numbers, ids, addresses. Pure."""
+"""Failures that say the same but for what differs each time: numbers, ids, addresses. Not what is wrong. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,23 @@ _DIFFERS = (
     (re.compile(r"\b[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE), "<url>"),
     (re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+"), "<address>"),
     (re.compile(r"\b(?=[a-z]*\d)(?=\d*[a-z])[0-9a-z]{12,}\b", re.IGNORECASE), "<id>"),
-    (re.compile(r"\d+(?:[.,:]\d+)*"), "<n>"),
+)
+_ENHANCED = r"[45]\.[0-7]\.(?:0|[1-9]\d{0,2})"  # RFC 3463: 5.1.1
+_ENDS = r"(?!\d|[.,:]\d)"
+# Numbers; but codes that say what is wrong are the same each time. Three digits are one where a reply begins, beside an
+# enhanced one, and behind a word that announces it.
+_NUMBER = re.compile(
+    rf"""
+    (?P<code>
+        ^[2-5][0-5]\d(?=[ -]|$)
+        | (?<![\w.])[45]\d\d(?=[ -]{_ENHANCED}{_ENDS})
+        | \b(?:HTTP(?:/\d(?:\.\d)?)?|status|code|error|reply|response|said|says)
+            [ :=#'"(]{{1,3}}[1-5]\d\d(?!\w){_ENDS}
+        | {_ENHANCED}{_ENDS}
+    )
+    | \d+(?:[.,:]\d+)*
+    """,
+    re.IGNORECASE | re.VERBOSE,
 )
 
 
@@ -21,7 +37,7 @@ def pattern(detail: str | None) -> str:
     said = " ".join((detail or "").split())
     for differs, name in _DIFFERS:
         said = differs.sub(name, said)
-    return said
+    return _NUMBER.sub(lambda found: found["code"] or "<n>", said)
 
 
 def of(channel: str, code: str | None, pattern: str) -> str:

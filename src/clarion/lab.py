@@ -188,7 +188,7 @@ def _written(
 ) -> tuple[Content | None, str | None]:
     try:
         if edited:
-            return bounded.render(renderer, edited, event, type, **how), None
+            return bounded.render(renderer, edited, event, type, how), None
         return renderer.render(event, type, **how), None
     except InvalidInput as error:
         return None, str(error)

@@ -122,8 +122,8 @@ def _sentence(event: Event, reason: str | None, told: Sequence[str], *, by_topic
 def _because(event: Event, reason: str, *, by_topic: bool) -> str:
     if by_topic:
         return f"you follow {event.topic}"
-    written = _REASONS.get(reason, f"your part in {{it}} is {reason!r}")
-    return written.format(it=event.thread or event.subject or "what it is about")
+    it = event.thread or event.subject or "what it is about"
+    return _REASONS[reason].format(it=it) if reason in _REASONS else f"your part in {it} is {reason!r}"
 
 
 def _stop(event: Event, question: Question | None, *, by_topic: bool) -> tuple[Stop | None, str]:

@@ -15,7 +15,7 @@ from clarion.event import Event
 from clarion.event_type import EventType
 from clarion.gates import BITS, CHARGES, REFUSALS, TIME_GATES, Decision, Hold, Suppress, expired_at
 from clarion.question import INBOX, Charged, Place, Question, plain
-from clarion.recipient import Recipient, StoredAddress
+from clarion.recipient import STANDING, Recipient, StoredAddress
 from clarion.severity import Severity
 from clarion.slot import FREE, HOLDS, OWES, Charge, Slots
 
@@ -140,27 +140,22 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
     answers: dict[object, Answer] = {}
     asked: dict[Question, Answer] = {}
     for candidate in page:
-        recipient = facts.recipients.get(candidate.recipient) or _stranger(candidate)
-        stored = facts.addresses.get(candidate.recipient, ())
-        said = facts.preferences.get(candidate.recipient, ())
-        watches = facts.watches.get(candidate.recipient, ()) if facts.watches else ()
-        access = None if facts.with_access is None else candidate.recipient in facts.with_access
-        silences = asking.silences_for(candidate.recipient)
-        charged = asking.charged(candidate, said)
+        who = candidate.recipient
+        recipient = facts.recipients.get(who) or _stranger(candidate)
+        stored = facts.addresses.get(who, ())
+        said = facts.preferences.get(who, ())
+        watches = facts.watches.get(who, ())
+        access = None if facts.with_access is None else who in facts.with_access
+        silences = asking.silences_for(who) if asking.silences else ()
+        charged = asking.charged(candidate, said) if asking.rules else ()
         alike = (
             candidate.reason,
-            candidate.recipient == event.actor,
+            who == event.actor,
             candidate.one_off is not None,
             candidate.read,
             candidate.withdrawn,
             candidate.resolved,
-            recipient.known,
-            recipient.active,
-            recipient.enabled,
-            recipient.silent_until,
-            recipient.quiet_hours,
-            recipient.quiet_hours and recipient.time_zone,
-            recipient.tags,
+            recipient[STANDING],
             access,
             tuple([(address.channel, address.gone) for address in stored]) if stored else (),
             tuple(said) if said else (),
@@ -182,9 +177,7 @@ def plan(event: Event, type: EventType, page: Iterable[Candidate], facts: Facts,
             answer = answers[alike] = known
         taking: tuple[Taking, ...] = ()
         if charged:
-            taking = asking.take(
-                candidate.recipient, answer.question, answer.n, answer.decisions, result.blocked
-            )
+            taking = asking.take(who, answer.question, answer.n, answer.decisions, result.blocked)
         result.planned.append(_planned(candidate, answer, stored, taking))
     return result
 

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy.engine import Connection
 
-from clarion.delivery import LEASE, Claim, Outcome, Result, not_sent, sent
+from clarion.delivery import LEASE, Claim, Outcome, Result, given_back, not_sent, sent
 from clarion.errors import (
     InvalidInput,
     LeaseLost,
@@ -163,6 +163,22 @@ class Pulling:
             return not_sent(error, attempt=held.attempts + 1, claim=held.fence, retries=retries)
 
         self._settle(self.sink(channel, recipient, None, tenant), delivery, claim, outcome)
+
+    def give_back(
+        self,
+        channel: str,
+        delivery: UUID,
+        claim: int,
+        *,
+        recipient: str | None = None,
+        tenant: str = DEFAULT_TENANT,
+    ) -> None:
+        """Nobody has begun to show it: it is due again at once, and no attempt is spent.
+
+        Raises `LeaseLost`, `NotFound`, `InvalidInput`.
+        """
+        sink = self.sink(channel, recipient, None, tenant)
+        self._settle(sink, delivery, claim, lambda _claim, _retries: given_back())
 
     def sink(self, channel: str, recipient: str | None, address: str | None, tenant: str) -> Sink:
         """Who fetches, checked. Raises `InvalidInput`, `NotFound`."""

@@ -31,6 +31,9 @@ class Recipient(NamedTuple):
     tags: TagFilter | None = None
 
 
+STANDING = slice(3, None)  # of a recipient: what bears on decisions, and which many share
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """Where on a channel: `Address("email", "a@b.test")`. In `to`, a person without an account."""

@@ -7,8 +7,9 @@ So nothing is ever given back: a holder that ends unsent holds nothing any more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from clarion.severity import Severity
@@ -79,9 +80,11 @@ def charges(
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
-    """A taken one. `until` is the end of the window after it was sent; `None` while its holder waits."""
+class Slot(NamedTuple):
+    """A taken one. `until` is the end of the window after it was sent; `None` while its holder waits.
+
+    A tuple: a page of a crowd has thousands.
+    """
 
     severity: Severity
     n: int
@@ -121,7 +124,7 @@ class Slots:
     def sent(self, recipient: str, key: str, severity: Severity, n: int, until: datetime) -> None:
         """The holder of this one was sent: its window ends at `until`."""
         held = self.taken[recipient, key]
-        held[:] = [replace(s, until=until) if (s.severity, s.n) == (severity, n) else s for s in held]
+        held[:] = [s._replace(until=until) if (s.severity, s.n) == (severity, n) else s for s in held]
 
 
 def _is_over(slot: Slot, now: datetime) -> bool:

@@ -188,6 +188,9 @@ class FoundDelivery:
     created_at: datetime
 
 
+FoundPage = Page[FoundEvent] | Page[FoundNotification] | Page[FoundDelivery]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FullDelivery:
     """One delivery with all that became of it, and why there is one. `expires_at`: its type's max_age."""

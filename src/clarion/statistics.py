@@ -62,8 +62,7 @@ def statistics(
                 f"from {begins} to {last} there are more than {POINTS} steps of {span.step} minutes; "
                 "say a longer step, or none"
             )
-        found = tallies.read(conn, tenant, span, channel=channel, type=type)
-        by_type = tallies.by_type(conn, tenant, span, channel=channel, type=type)
+        found, by_type = tallies.read_with_types(conn, tenant, span, channel=channel, type=type)
         return tally.statistics(span, found, by_type, types=_TYPES)
 
     return app.database.read(read)

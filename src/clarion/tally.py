@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import TypeVar
 
 Key = tuple[str, int, str, str, str, str]  # tenant, minute, what, channel, type, code
 Counts = Counter[Key]
@@ -94,13 +95,25 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelStatistics:
-    channel: str
+class Summary:
+    """What happened in a range, with one point for each step, the oldest first.
+
+    `gates`: what held or refused decisions, by gate. `codes`: what attempts failed with. Of both, the most first.
+    """
+
     totals: Numbers
     latency: Latency
     points: tuple[Point, ...]
     gates: tuple[Counted, ...]
     codes: tuple[Counted, ...]
+
+
+Summed = TypeVar("Summed", bound=Summary)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelStatistics(Summary):
+    channel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,22 +123,14 @@ class TypeStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statistics:
-    """What happened from `since` to `until`, one point for each `step`, the oldest first.
-
-    `gates`: what held or refused decisions, by gate. `codes`: what attempts failed with. Of both, the most first.
-    """
+class Statistics(Summary):
+    """What happened from `since` to `until`, in all, by channel and by type."""
 
     since: datetime
     until: datetime
     step: timedelta
-    totals: Numbers
-    latency: Latency
-    points: tuple[Point, ...]
     channels: tuple[ChannelStatistics, ...]
     types: tuple[TypeStatistics, ...]
-    gates: tuple[Counted, ...]
-    codes: tuple[Counted, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,29 +161,20 @@ def statistics(
     for row in rows:
         every.add(row)
         if row.channel:
-            of_channel.setdefault(row.channel, _Sums()).add(row)
+            if row.channel not in of_channel:
+                of_channel[row.channel] = _Sums()
+            of_channel[row.channel].add(row)
     busiest = sorted(by_type.items(), key=lambda one: (-one[1].total(), one[0]))[:types]
-    return Statistics(
+    return every.summary(
+        span,
+        Statistics,
         since=instant_of(span.first),
         until=instant_of(span.last),
         step=span.step * _MINUTE,
-        totals=numbers(every.total),
-        latency=latency(every.late),
-        points=every.points(span),
         channels=tuple(
-            ChannelStatistics(
-                channel=name,
-                totals=numbers(sums.total),
-                latency=latency(sums.late),
-                points=sums.points(span),
-                gates=_most_first(sums.gates),
-                codes=_most_first(sums.codes),
-            )
-            for name, sums in sorted(of_channel.items())
+            sums.summary(span, ChannelStatistics, channel=name) for name, sums in sorted(of_channel.items())
         ),
         types=tuple(TypeStatistics(type=name, totals=numbers(total)) for name, total in busiest),
-        gates=_most_first(every.gates),
-        codes=_most_first(every.codes),
     )
 
 
@@ -187,22 +183,33 @@ class _Sums:
 
     def __init__(self) -> None:
         self.total, self.late, self.gates, self.codes = (Counter[str]() for _ in range(4))
-        self._at: dict[int, Counter[str]] = {}
-        self._late_at: dict[int, Counter[str]] = {}
+        self._at: defaultdict[int, Counter[str]] = defaultdict(Counter)
+        self._late_at: defaultdict[int, Counter[str]] = defaultdict(Counter)
 
     def add(self, row: Row) -> None:
         if row.what == LATENCY:
             self.late[row.code] += row.number
-            self._late_at.setdefault(row.minute, Counter())[row.code] += row.number
+            self._late_at[row.minute][row.code] += row.number
             return
         self.total[row.what] += row.number
-        self._at.setdefault(row.minute, Counter())[row.what] += row.number
+        self._at[row.minute][row.what] += row.number
         if row.what in {HELD, REFUSED}:
             self.gates[row.code] += row.number
         elif row.what in ATTEMPTS and row.code:
             self.codes[row.code] += row.number
 
-    def points(self, span: Span) -> tuple[Point, ...]:
+    def summary(self, span: Span, form: Callable[..., Summed], **more: object) -> Summed:
+        """`more`: what this form of a `Summary` has besides."""
+        return form(
+            totals=numbers(self.total),
+            latency=latency(self.late),
+            points=self._points(span),
+            gates=_most_first(self.gates),
+            codes=_most_first(self.codes),
+            **more,
+        )
+
+    def _points(self, span: Span) -> tuple[Point, ...]:
         nothing: Counter[str] = Counter()
         return tuple(
             Point(
@@ -243,14 +250,14 @@ def percentiles(of: Counter[str]) -> Callable[[float], timedelta]:
 
     Of what is behind the last bound, that bound: it was at least so long.
     """
-    bounds = [0, *sorted(int(code) for code in {*of, *_CODES} if code)]
+    bounds = [0, *sorted({*_BOUNDS, *(int(code) for code in of if code)})]
+    filled = [(lower, upper, here) for lower, upper in pairwise(bounds) if (here := of.get(str(upper), 0))]
     total = of.total()
 
     def at(share: float) -> timedelta:
         wanted, passed = share * total, 0
-        for lower, upper in pairwise(bounds):
-            here = of[str(upper)]
-            if here and passed + here >= wanted:
+        for lower, upper, here in filled:
+            if passed + here >= wanted:
                 return timedelta(milliseconds=lower + (upper - lower) * (wanted - passed) / here)
             passed += here
         return timedelta(milliseconds=bounds[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -56,13 +57,18 @@ def _service() -> Iterator[Backend]:
 
 @pytest.fixture
 def backend(_service: Backend) -> Backend:
-    """The service, as it should be: no faults, nothing counted."""
+    """The service, as it should be: no faults, nothing counted, no stream of a page that was closed just now."""
+    _service.drop_streams()
+    deadline = time.monotonic() + 20
+    while _service.streams["open"]:
+        assert time.monotonic() < deadline, f"{_service.streams['open']} streams stay open"
+        time.sleep(0.005)
     for told in (_service.fails, _service.slow, _service.refused, _service.requests):
         told.clear()
     _service.closed = False
     _service.retry_after = None
     _service.token_life = 600.0
-    _service.streams["ever"] = _service.streams["open"]
+    _service.streams["ever"] = 0
     return _service
 
 

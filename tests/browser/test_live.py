@@ -96,14 +96,31 @@ def test_a_stream_that_has_died_in_silence_is_opened_again(
     show: Any, backend: Any, inbox: Any, context: Any
 ) -> None:
     page = context.new_page()
-    page.clock.install()
+    now = datetime.now(UTC)
+    page.clock.install(time=now)
+    page.clock.pause_at(now + timedelta(seconds=1))  # before there is a stream: its 75 s are those told here
+    cut: list[str] = []
+    page.on("requestfailed", lambda it: "/v1/inbox/stream" in it.url and cut.append(it.url))
     show(page=page)
     streaming(page, backend)
+    await_that(page, lambda: states(page) == {"empty"}, "live")
     backend.silence_streams()
     inbox.emit("Unheard")
-    page.clock.run_for(31_000)  # a server says something every 30 s
+    page.clock.run_for(74_900)  # a server says something every 30 s
+    assert page.evaluate("fetch('/favicon.ico').then(({ status }) => status)") == 204, (
+        "all said so far is here"
+    )
+    assert cut == []
     assert backend.streams["ever"] == 1
-    page.clock.run_for(49_000)
+    page.clock.run_for(200)
+    await_that(page, lambda: len(cut) == 1, "given up")
+
+    def again() -> bool:
+        """The pause before the next try is made of the page's time, which stands still."""
+        page.clock.run_for(200)
+        return bool(backend.streams["ever"] == 2)
+
+    await_that(page, again, "opened again")
     await_titles(page, ["Unheard"])
     assert backend.streams["ever"] == 2
 

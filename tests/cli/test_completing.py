@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clarion import Clarion
+from tests.support.command import clarion
 from tests.support.working import Wire
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -18,17 +19,14 @@ SCRIPT = str(Path(sys.executable).parent / "clarion")  # what a shell completes 
 
 
 def offered(folder: Path, line: str, **env: str) -> list[str]:
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CLARION_")}
     asked = {
         "_CLARION_COMPLETE": "complete_bash",
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(line.split(" ")) - 1),
     }
-    ended = subprocess.run(
-        [SCRIPT], cwd=folder, env={**inherited, **env, **asked}, capture_output=True, text=True, check=False
-    )
-    assert (ended.returncode, ended.stderr) == (0, "")
-    return [name for name in ended.stdout.splitlines() if name]
+    ended = clarion(cwd=folder, env={**env, **asked})
+    assert (ended.code, ended.err) == (0, "")
+    return [name for name in ended.out.splitlines() if name]
 
 
 def test_commands(database_url: str, tmp_path: Path) -> None:

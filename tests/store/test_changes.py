@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
-from clarion import clock
+from clarion import Clarion, clock
+from clarion.change import News
 from clarion.delivery import sent
 from clarion.ids import uuid7
 from clarion.store import cancelling, changes, outcomes, queue
@@ -134,6 +135,22 @@ def test_nothing_is_read_before_it_has_its_number(db: Database) -> None:
     assert [(row.n, row.kind, row.recipient, row.row_id) for row in read(db).rows] == [(1, "read", "bob", id)]
     assert db.run(changes.number) == 0
     assert db.read(changes.newest) == 1
+
+
+def test_one_look_says_whether_anything_is_new(database_url: str) -> None:
+    clarion = Clarion(database_url)
+    db, asked = clarion.database, list[str]()
+    assert db.read(changes.stands) == (False, 0)
+    (id,) = several(1)
+    db.run(lambda conn: tell(conn, id))
+    assert db.read(changes.stands) == (True, 0)
+    assert [change.n for change in clarion.changes.read(0).changes] == [1]
+    assert db.read(changes.stands) == (False, 1)
+    sa.event.listen(db.engine, "before_cursor_execute", lambda _c, _d, statement, *_: asked.append(statement))
+    assert clarion.changes.read(1) == News([], 1)
+    assert len([one for one in asked if one.startswith("SELECT")]) == 1
+    assert clarion.changes.read(2).reset, "such a number was never given"
+    clarion.close()
 
 
 def test_numbers_go_on_in_batches_and_when_all_are_removed(

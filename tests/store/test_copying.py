@@ -28,6 +28,7 @@ TEXTS = (
         "\x0b\x0c",
         "{\"a\": 'b'}",
         "ÄÖ 漢字 🎉",
+        "100 %s of %(x)s %%",
     ),
     *("same", "same", "same"),
 )
@@ -64,6 +65,16 @@ def test_numbers_truth_instants_and_json(db: Database) -> None:
         for n, (id, verdict) in enumerate(zip(ids.several(len(verdicts)), verdicts, strict=True))
     ]
     assert come_back(db, notifications, columns, rows) == rows
+
+
+def test_what_all_rows_share_and_what_two_columns_share() -> None:
+    some = ids.several(2)
+    types = [sa.Text(), sa.Uuid(), sa.Uuid(), sa.Uuid(), sa.Integer()]
+    rows = [("100 %s\\", id, id, other, 7) for id, other in zip(some, reversed(some), strict=True)]
+    a, b = (id.hex for id in some)
+    told = copying.text(types, rows)
+    assert told == f"100 %s\\\\\t{a}\t{a}\t{b}\t7\n100 %s\\\\\t{b}\t{b}\t{a}\t7\n"
+    assert copying.text([sa.Text(), sa.Integer()], [("%", None)] * 3) == "%\t\\N\n" * 3
 
 
 def test_of_several_tables_those_without_rows_are_passed_over(db: Database) -> None:

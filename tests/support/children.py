@@ -30,7 +30,13 @@ PATIENCE = 60.0
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["tests.support.children", "psycopg", "sqlalchemy.dialects.postgresql.psycopg", "tests.emit.producers"]
+    [
+        "tests.support.children",
+        "tests.support.compiled",
+        "psycopg",
+        "sqlalchemy.dialects.postgresql.psycopg",
+        "tests.emit.producers",
+    ]
 )
 
 FAIL_POINTS: dict[str, tuple[Any, str, str]] = {

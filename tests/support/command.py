@@ -26,6 +26,9 @@ _imported.set_forkserver_preload(
         "clarion.demo.command",
         "clarion.serve",
         "psycopg",
+        "pydantic.type_adapter",  # and what typer imports late
+        "typer.rich_utils",
+        "tests.support.compiled",
     ]
 )
 

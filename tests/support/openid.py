@@ -84,13 +84,21 @@ def provider() -> Iterator[Provider]:
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             made.asked.append(self.path)
+            if self.path.startswith("/authorize?"):
+                return self._send_back(made.sign_in(self.path))
             found = {"/.well-known/openid-configuration": made.described, "/keys": made.keys}.get(self.path)
-            self._answer(404 if found is None else 200, {} if found is None else found())
+            return self._answer(404 if found is None else 200, {} if found is None else found())
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             form = {name: values[0] for name, values in parse_qs(body).items()}
             self._answer(*made.token(form, self.headers.get("Authorization", "")))
+
+        def _send_back(self, url: str) -> None:
+            self.send_response(302)
+            self.send_header("Location", url)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def _answer(self, status: int, body: dict[str, Any]) -> None:
             content = json.dumps(body).encode()

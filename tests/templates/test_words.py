@@ -8,7 +8,7 @@ from babel import Locale
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from clarion.errors import ConfigError
+from clarion.errors import ConfigError, InvalidInput
 from clarion.templates import Renderer, words
 from clarion.templates.said import REASONS, SEVERITIES
 from clarion.templates.words import Languages
@@ -133,6 +133,45 @@ def test_plurals_follow_the_language() -> None:
     assert say("fi", 2) == "2 more characters"
 
 
+class Secretive:
+    password = "hunter2"
+
+    def __str__(self) -> str:
+        return "a guest"
+
+
+def test_a_message_is_filled_by_name() -> None:
+    english = Languages(Locale("en")).words(Locale("en"))
+    assert english("{who} of {{{n}}}", who=Secretive(), n=3) == "a guest of {3}"
+    assert english.plural("{n} of {who}", "{n} of {who}", 1200, who="us") == "1,200 of us"
+    assert english("nothing {to} fill") == "nothing {to} fill"
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("{who.password}", "more than a name in braces"),
+        ("{who.__class__.__init__.__globals__}", "more than a name in braces"),
+        ("{who[password]}", "more than a name in braces"),
+        ("{who!r}", "more than a name in braces"),
+        ("{who:>1000000000}", "more than a name in braces"),
+        ("{who:{who.password}}", "more than a name in braces"),
+        ("{0}", "more than a name in braces"),
+        ("{}", "more than a name in braces"),
+        ("{who", "cannot be filled: .*; write {{ for a brace"),
+        ("{whom}", "asks for {whom}; there is n, who"),
+        ("{__class__}", "asks for {__class__}; there is n, who"),
+    ],
+)
+def test_a_message_reads_nothing_but_what_it_is_given(message: str, said: str) -> None:
+    english = Languages(Locale("en")).words(Locale("en"))
+    with pytest.raises(InvalidInput, match=said.replace("{", r"\{")) as alone:
+        english(message, who=Secretive(), n=1)
+    with pytest.raises(InvalidInput, match=said.replace("{", r"\{")):
+        english.plural("{n}", message, 2, who=Secretive())
+    assert "hunter2" not in str(alone.value)
+
+
 def test_only_right_to_left_languages_run_so() -> None:
     known = Languages(Locale("en"))
     assert known.words(Locale("ar")).direction == "rtl"
@@ -178,6 +217,8 @@ def test_english_never_falls_to_another_default(directory: Directory) -> None:
         ),
         ("de.po", 'msgid "{a}"\nmsgstr "{a.__class__}"\n', "other placeholders"),
         ("de.po", 'msgid "{a}"\nmsgstr "{a"\n', "other placeholders"),
+        ("de.po", 'msgid "{a}"\nmsgstr "{a:{a.__class__}}"\n', "other placeholders"),
+        ("de.po", 'msgid "{a}"\nmsgstr "{a!r}"\n', "other placeholders"),
     ],
 )
 def test_a_bad_catalogue_names_itself(directory: Directory, name: str, text: str, said: str) -> None:

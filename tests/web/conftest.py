@@ -28,6 +28,8 @@ _NAMED = re.compile(rf"\b({'|'.join(_OF_TENANTS)})\b")
 _BY_HASH = "WHERE clarion_api_keys.hash ="
 # The change feed is one for all tenants: whoever comes by gives numbers to all that has none.
 _NUMBERING = "clarion_unnumbered_changes"
+# On SQLite, what was found under its tenant is taken out by where it lies.
+_WHERE_IT_LIES = "WHERE rowid = ?"
 
 
 def forgets_the_tenant(statement: str) -> bool:
@@ -36,6 +38,7 @@ def forgets_the_tenant(statement: str) -> bool:
         not _NAMED.search(statement)
         or _BY_HASH in statement
         or _NUMBERING in statement
+        or statement.endswith(_WHERE_IT_LIES)
         or statement.lstrip().upper().startswith("INSERT")
     ):
         return False

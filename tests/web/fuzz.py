@@ -2,42 +2,33 @@
 
     python -m tests.web.fuzz --examples 1000 --database sqlite --only "POST /v1/events"
 
-It must find no server error, and no status, content or header that the description does not know of.
+It must find no server error, and no status, content or header that the description does not know of. Each example of
+the description must be taken. Most other cases are such an example with one or two values as schemathesis makes them,
+fitting or not: so it is these that are looked at, not the first of many that are wrong. What is there: `fuzz_world`.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import schemathesis
-from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, strategies
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi import checks
 
-from clarion import Clarion, clock
-from clarion.api_key import SCOPES
-from clarion.channels.email import Email
-from clarion.web import openapi
-from clarion.web.app import create_app
-from clarion.web.settings import Settings, TokenSettings
-from clarion.web.tokens import sign
+from clarion import Clarion
 from tests.support.postgres import FAST, Postgres
-from tests.support.working import emit, until, working
-from tests.web.conftest import SECRET
+from tests.web import fuzz_world
+from tests.web.fuzz_world import FETCHED, World
 
 CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -46,169 +37,152 @@ CHECKS = [
     checks.response_headers_conformance,
     checks.response_schema_conformance,
 ]
-PEOPLE = ("bob", "carol")
-SOON = (clock.now() + timedelta(days=2)).isoformat()
-SENSIBLE: dict[str, list[Any]] = {
-    "type": ["letter", "door"],
-    "scope": ["*", "type:letter", "category:doors"],
-    "scopes": [["metrics"], list(SCOPES)],
-    "channel": ["email", "inbox"],
-    "channels": [["email"], ["inbox", "email"], []],
-    "addresses": [{}, {"email": "bob@acme.test"}, {"email": ["a@acme.test", "b@acme.test"]}],
-    "severity": ["info", "urgent", None],
-    "time_zone": ["Europe/Paris", None],
-    "locale": ["de", None],
-    "to": [["bob"], {"author": ["carol"]}, {"author": [{"everyone": True}]}],
-    **{name: [SOON, None] for name in ("at", "until", "silent_until", "expires_at")},
-}
-# Of an event's fields, many at once are hardly ever all right: mostly one of these is said, or none.
-ONE_OF = ("actor", "subject", "thread", "topic", "key", "condition", "tags", "data", "url", "correlation_id")
-NOWHERE = "smtp://127.0.0.1:9"
-
-
-@dataclass(slots=True)
-class World:
-    """`known`: what is there, by the name of the path's parameter. `statuses`: how often each was answered."""
-
-    clarion: Clarion
-    app: FastAPI
-    known: dict[str, list[str]]
-    statuses: Counter[tuple[str, int]] = field(default_factory=Counter)
-
-    def callers(self, operation: Any) -> list[Mapping[str, str]]:
-        """Those who may, by what the operation says that it needs."""
-        need = operation.definition.raw.get(openapi.NEEDS)
-        return [self._somebody(), self._person] if need is None or need["own"] else [self._somebody()]
-
-    def strangers(self) -> list[Mapping[str, str]]:
-        little = self.clarion.keys.issue("little", ["metrics"]).secret
-        return [{}, _bearer(little), _bearer("clk_" + "A" * 43), _bearer("a.b.c")]
-
-    def _somebody(self) -> Mapping[str, str]:
-        """With a new key each time: one of the operations revokes them."""
-        return {**_bearer(self.clarion.keys.issue("all", SCOPES).secret), "Clarion-Recipient": "bob"}
-
-    @property
-    def _person(self) -> Mapping[str, str]:
-        return _bearer(sign(SECRET, "bob", lasts=timedelta(hours=20)))
-
-
-def types(clarion: Clarion) -> None:
-    clarion.type("letter", channels=["inbox", "email"], category="letters")
-    clarion.type("door", channels=["inbox"], category="doors", severity="urgent")
-
-
-def populated(clarion: Clarion) -> World:
-    """People, events that were told and one that waits, a mail that cannot go out, a silence, and the service."""
-    types(clarion)
-    for id in PEOPLE:
-        clarion.recipients.upsert(id, time_zone="Europe/Berlin", addresses={"email": f"{id}@acme.test"})
-    told = [
-        emit(
-            clarion,
-            "letter",
-            to=list(PEOPLE),
-            subject="cl/1",
-            thread="cl/1",
-            key="one",
-            data={"title": "One"},
-        ),
-        emit(clarion, "door", to=["bob"], actor="carol", condition="door/open", tags=["a"]),
-    ]
-    waits = emit(clarion, "letter", to=["bob"], at=clock.now() + timedelta(days=1))
-    asyncio.run(_decided(clarion, len(told)))
-    clarion.silence(
-        {"type": "door"}, author="carol", comment="it is known", until=clock.now() + timedelta(days=1)
-    )
-    desk = clarion.desk("fuzz")
-    app = create_app(clarion, Settings(tokens=TokenSettings(secret=SECRET), rate=1e9, recipient_rate=1e9))
-    app.state.service.streams.stop()  # a stream ends as soon as it has begun, like every answer
-    return World(
-        clarion=clarion,
-        app=app,
-        known={
-            "event": [str(id) for id in (*told, waits)],
-            "item": [str(item.id) for item in clarion.inbox.list("bob").items],
-            "recipient": list(PEOPLE),
-            "delivery": [str(one.id) for one in desk.deliveries().items],
-            "address": [str(one.id) for one in desk.addresses()],
-            "silence": [str(one.id) for one in clarion.silences()],
-            "channel": ["email"],
-            "selection": [str(desk.preview_cancel(channel="email").id)],
-            "key": [str(clarion.keys.issue("spare", ["metrics"]).key.id)],
-        },
-    )
-
-
-async def _decided(clarion: Clarion, number: int) -> None:
-    async with working(clarion):
-        await until(lambda: len(clarion.inbox.list("bob").items) == number)
-
-
-def _bearer(secret: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {secret}"}
-
+AGAIN = {"cursor", "after", "before"}  # what `next` of an answer is to be sent as
+ODD = 2  # of an example's values, at most so many are replaced at once; else all were refused for the first
+FEWER = 4  # times as few cases where nothing but who asks, and of what, can be another
 
 # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def operations(found: World) -> list[Any]:
-    """Those of the description, as schemathesis reads it; last those after which something is gone."""
+    """Those of the description, as schemathesis reads it; first those of what is fetched, which others take away, and
+    last those after which something is gone."""
     schema = schemathesis.openapi.from_asgi("/openapi.json", found.app)
     all_of_them = [one.ok() for one in schema.get_all_operations()]
-    ending = ("/deactivate", "/v1/recipients/{recipient}")
-    return sorted(all_of_them, key=lambda one: (one.method == "delete", one.path.endswith(ending)))
+    ending = ("/cancel", "/deactivate", "/v1/recipients/{recipient}")
+    return sorted(
+        all_of_them,
+        key=lambda one: (FETCHED not in one.path, one.method == "delete", one.path.endswith(ending)),
+    )
 
 
 def ask(found: World, operation: Any, examples: int, *, seed: int | None = None) -> None:
-    """So many cases of one operation. Raises what a check finds, made as small as it can be."""
-    asking = strategies.sampled_from(found.callers(operation) * 4 + found.strangers())
+    """The examples of the description, each of which must be taken, and one of them from strangers; then so many other
+    cases of the operation, or fewer where there is neither body nor query.
+
+    Raises what a check finds, made as small as it can be.
+    """
+    there, bodies, callers = found.there(operation), _bodies(found, operation), found.callers(operation)
+    pages = []
+    for case in _exemplary(operation, there, bodies):
+        pages += _follow(found, operation, case, callers)
+    words = {**found.words(), **(dict.fromkeys(AGAIN, pages) if pages else {})}
+    for who in found.who.strangers[:2]:
+        _answer(found, operation, case, who)
+    asking = strategies.sampled_from([*callers] * (36 // len(callers)) + found.who.strangers)
 
     @hypothesis.settings(
-        max_examples=examples,
+        max_examples=examples if operation.body or operation.query else -(-examples // FEWER),
         deadline=None,
         database=None,
         derandomize=seed is None,
         phases=[Phase.explicit, Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @hypothesis.given(case=_cases(operation), who=asking, data=strategies.data())
+    @hypothesis.given(case=_cases(operation, there), who=asking, data=strategies.data())
     def run(case: Any, who: Mapping[str, str], data: Any) -> None:
-        for name, known in found.known.items():
-            # Mostly of something that is there; else hardly more than 404 would be seen.
-            if name in (case.path_parameters or {}) and data.draw(strategies.integers(0, 3)):
-                case.path_parameters[name] = data.draw(strategies.sampled_from(known))
-        if isinstance(case.body, dict) and data.draw(strategies.integers(0, 2)):
-            _make_sense(case.body, data)
-        response = case.call(headers=dict(who))
-        found.statuses[operation.label, response.status_code] += 1
-        case.validate_response(response, checks=CHECKS)
+        if isinstance(case.body, dict) and data.draw(strategies.integers(0, 3)):
+            example = data.draw(strategies.sampled_from(bodies[case.media_type]))
+            case.body = {**example, **_some(case.body, data)}
+            if data.draw(strategies.booleans()):
+                case.headers = {}  # a made up Idempotency-Key is not the key of the example
+        if case.query and data.draw(strategies.integers(0, 3)):
+            case.query = {**_needed(operation), **_some(case.query, data)}
+            for name in sorted(words.keys() & case.query):
+                case.query[name] = data.draw(strategies.sampled_from(words[name]))
+        if "Cookie" in who:  # else a made up one would be sent instead
+            case.cookies = {}
+            case.headers.pop("Authorization", None)
+        _answer(found, operation, case, who)
 
     (run if seed is None else hypothesis.seed(seed)(run))()
 
 
-def _make_sense(body: dict[str, Any], data: Any) -> None:
-    """A value that is declared, or to come, wherever something is said that must be: a description cannot say it."""
-    for name, values in SENSIBLE.items():
-        if name in body:
-            body[name] = data.draw(strategies.sampled_from(values))
-    if "type" in body and data.draw(strategies.integers(0, 3)):
-        kept = data.draw(strategies.sampled_from(ONE_OF))
-        for name in ONE_OF:
-            if name != kept:
-                body.pop(name, None)
-    for name in ("events", "recipients", "preferences"):
-        for one in body.get(name) if isinstance(body.get(name), list) else ():
-            if isinstance(one, dict):
-                _make_sense(one, data)
+def _answer(found: World, operation: Any, case: Any, who: Mapping[str, str]) -> Any:
+    response = case.call(session=found.client, headers=dict(who))
+    found.statuses[operation.label, response.status_code] += 1
+    case.validate_response(response, checks=CHECKS)
+    return response
 
 
-def _cases(operation: Any) -> Any:
-    """What fits the description, and, where anything can be wrong, what does not."""
-    right = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
-    if not (operation.body or operation.query or operation.path_parameters):
-        return right
-    return right | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+def _some(said: Mapping[str, Any], data: Any) -> dict[str, Any]:
+    if not said:
+        return {}
+    names = data.draw(strategies.sets(strategies.sampled_from(sorted(said)), max_size=ODD))
+    return {name: said[name] for name in sorted(names)}
+
+
+@strategies.composite
+def _cases(draw: strategies.DrawFn, operation: Any, there: Mapping[str, Sequence[str]]) -> Any:
+    """What fits the description, and, where anything can be wrong, what does not. Mostly of what is there: else hardly
+    more than 404 would be seen."""
+    beside = bool(operation.body or operation.query)
+    wrong = draw(strategies.booleans()) if beside or there else False
+    known = draw(strategies.integers(0, 7)) > 0 if beside or not wrong else False
+    path = {name: draw(strategies.sampled_from(values)) for name, values in there.items()} if known else None
+    mode = GenerationMode.NEGATIVE if wrong else GenerationMode.POSITIVE
+    return draw(operation.as_strategy(generation_mode=mode, path_parameters=path))
+
+
+# ── As the description says ──────────────────────────────────────────────────────────────────────────────
+
+
+def _exemplary(
+    operation: Any, there: Mapping[str, Sequence[str]], bodies: Mapping[str, Sequence[Any]]
+) -> Iterator[Any]:
+    said: dict[str, Any] = {
+        "path_parameters": {name: values[0] for name, values in there.items()},
+        "query": _needed(operation),
+    }
+    if not operation.body:
+        yield operation.Case(**said)
+    for media_type, examples in bodies.items():
+        assert examples, f"the description of {operation.label} gives no example of {media_type}"
+        for example in examples:
+            yield operation.Case(**said, body=example, media_type=media_type)
+
+
+def _follow(found: World, operation: Any, case: Any, callers: Sequence[Mapping[str, str]]) -> list[Any]:
+    """An example is taken from one of those who may; where there are pages, the second, too. What leads to it."""
+    names = {one.name for one in operation.query}
+    if paged := AGAIN & names if "limit" in names else set():
+        case.query = {**case.query, "limit": 1}
+    for who in callers:
+        answer = _answer(found, operation, case, who)
+        if answer.status_code < 300:
+            break
+    else:
+        raise AssertionError(f"{operation.label} refuses an example of its description: {answer.text}")
+    if not paged or (more := answer.json()["next"]) is None:
+        return []
+    case.query = {**case.query, paged.pop(): more}
+    assert _answer(found, operation, case, who).status_code == 200, f"{operation.label}: no second page"
+    return [more]
+
+
+def _needed(operation: Any) -> dict[str, Any]:
+    """The parameters without which nothing is answered, as in their examples."""
+    return {one.name: one.definition["schema"]["examples"][0] for one in operation.query if one.is_required}
+
+
+def _bodies(found: World, operation: Any) -> dict[str, list[Any]]:
+    """The examples of whole bodies, by media type."""
+    document, only_here = found.app.openapi(), found.only_here(operation)
+    content = operation.definition.raw.get("requestBody", {}).get("content", {})
+    return {
+        media_type: [
+            {**one, **only_here} if only_here else one for one in _examples(document, said["schema"])
+        ]
+        for media_type, said in content.items()
+    }
+
+
+def _examples(document: Mapping[str, Any], schema: Mapping[str, Any]) -> list[Any]:
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return _examples(document, document["components"]["schemas"][name])
+    choice = schema.get("anyOf") or schema.get("oneOf") or ()
+    return [*schema.get("examples", ()), *(example for one in choice for example in _examples(document, one))]
 
 
 # ── As a command ─────────────────────────────────────────────────────────────────────────────────────────
@@ -216,7 +190,12 @@ def _cases(operation: Any) -> Any:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.web.fuzz", description=__doc__)
-    parser.add_argument("--examples", type=int, default=1000, help="of each operation (default: 1000)")
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=1000,
+        help="of each operation with body or query, of others a quarter (default: 1000)",
+    )
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", default="", help="operations whose name holds this")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
@@ -224,7 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("clarion").addHandler(logging.StreamHandler(sys.stderr))
     print(f"seed {options.seed}", flush=True)
     with _application(options.database) as clarion:
-        found = populated(clarion)
+        found = fuzz_world.populated(clarion)
         chosen = [one for one in operations(found) if options.only in one.label]
         wrong = [one.label for one in chosen if not _passes(found, one, options)]
         schemathesis.python.asgi.shutdown_lifespans()
@@ -250,7 +229,7 @@ def _passes(found: World, operation: Any, options: argparse.Namespace) -> bool:
 @contextmanager
 def _application(database: str) -> Iterator[Clarion]:
     with _empty(database) as url:
-        clarion = Clarion(url, channels=[Email(NOWHERE, sender="Acme <hello@acme.test>")])
+        clarion = Clarion(url, channels=fuzz_world.channels())
         clarion.migrate()
         yield clarion
         clarion.close()

@@ -41,6 +41,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("POST", "/v1/keys"): {"name": "k", "scopes": ["keys"]},
     ("POST", "/v1/sinks/{channel}/claims/{delivery}/extend"): {"claim": 1},
     ("POST", "/v1/sinks/{channel}/claims/{delivery}/sent"): {"claim": 1},
+    ("POST", "/v1/sinks/{channel}/claims/{delivery}/give-back"): {"claim": 1},
     ("POST", "/v1/sinks/{channel}/claims/{delivery}/failed"): {
         "claim": 1,
         "code": "no_display",

@@ -21,7 +21,9 @@ from clarion.settings.declared import SETTINGS
 from clarion.store.schema import events
 from clarion.web.settings import Settings, TokenSettings
 from clarion.web.tokens import sign
+from tests.support import openid
 from tests.support.command import PATIENCE, clarion, start
+from tests.support.html import parse
 from tests.support.working import await_true, count
 from tests.web.conftest import SECRET
 
@@ -152,6 +154,49 @@ def test_settings_are_read_from_the_environment(shop: Clarion, tmp_path: Path) -
             raw.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: " + b"x" * 200_000)
             raw.settimeout(PATIENCE)
             assert raw.recv(100).startswith(b"HTTP/1.1 400")
+
+
+OPENID = """
+[serve.openid]
+issuer = "{issuer}"
+client_id = "{client}"
+client_secret_file = "{folder}/secret"
+url = "{url}"
+grants = ["operate in default: sre"]
+"""
+
+
+def test_operators_sign_in_with_openid(shop: Clarion, tmp_path: Path) -> None:
+    """All the way of a browser: from a page of the console to the provider, and back to that page."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    (tmp_path / "secret").write_text(openid.SECRET)
+    with openid.provider() as idp:
+        said = OPENID.format(issuer=idp.url, client=openid.CLIENT, folder=tmp_path, url=url)
+        (tmp_path / "clarion.toml").write_text(said)
+        with serving(shop, tmp_path, "--port", str(port)):
+            with browser(url) as olga:
+                page = parse(olga.get("/console/silences").text)
+                came_back = olga.get(page.one("a", class_="button").get("href") or "")
+                assert [one.status_code for one in came_back.history] == [303, 302], came_back.text
+                assert came_back.url.path == "/console/sign-in/openid/back"
+                again = parse(came_back.text).one("meta", http_equiv="refresh").get("content") or ""
+                shown = olga.get(again.removeprefix("0; url="))
+                assert shown.url.path == "/console/silences"
+                assert "operator olga@acme.test" in parse(shown.text).text
+                assert olga.get("/console/keys").status_code == 403, "her group may not give out keys"
+            with browser(url) as mallory:
+                sent = mallory.get("/console/sign-in/openid", follow_redirects=False)
+                forged = mallory.get(idp.sign_in(sent.headers["location"], state="of another"))
+                assert forged.status_code == 401
+                assert "began here" in parse(forged.text).one("p", role="alert").text
+                assert mallory.get("/console/silences").url.path == "/console/sign-in"
+    assert "Traceback" not in read(tmp_path)
+
+
+def browser(url: str) -> httpx2.Client:
+    return httpx2.Client(base_url=url, follow_redirects=True, trust_env=False, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize(

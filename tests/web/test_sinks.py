@@ -122,6 +122,20 @@ async def test_a_key_fetches_for_its_tenant_or_for_whom_it_names(
 
 
 @pytest.mark.usefixtures("working")
+async def test_what_nobody_began_is_given_back(http: httpx2.AsyncClient, clarion: Clarion) -> None:
+    """Due again at once, as the first attempt that it still is."""
+    await emit(clarion, "bob")
+    (one,) = await claim(http, token("bob"))
+    for _ in range(2):
+        said = await http.post(f"{CLAIMS}/{one['id']}/give-back", json={"claim": 1}, headers=token("bob"))
+        assert said.status_code == 204
+    (again,) = await claim(http, token("bob"), wait=5)
+    assert (again["id"], again["claim"], again["attempt"]) == (one["id"], 2, 1)
+    over = await http.post(f"{CLAIMS}/{one['id']}/sent", json={"claim": 1}, headers=token("bob"))
+    assert over.status_code == 409
+
+
+@pytest.mark.usefixtures("working")
 async def test_what_is_another_s_is_not_there(http: httpx2.AsyncClient, clarion: Clarion, key: Key) -> None:
     await emit(clarion, "bob")
     (one,) = await claim(http, token("bob"))
@@ -135,6 +149,7 @@ async def test_what_is_another_s_is_not_there(http: httpx2.AsyncClient, clarion:
         "extend": {"claim": 1},
         "sent": {"claim": 1},
         "failed": {"claim": 1, "code": "x", "permanent": True},
+        "give-back": {"claim": 1},
     }
     for who in strangers:
         for verb, body in bodies.items():

@@ -8,6 +8,7 @@ import typer
 
 from clarion.cli import (
     addresses,
+    desktop,
     doctor,
     emit,
     explain,
@@ -53,6 +54,7 @@ app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_mar
 app.callback()(clarion)
 app.command(epilog=migrate.EXAMPLE)(migrate.migrate)
 app.command(epilog=work.EXAMPLE)(work.work)
+app.command(epilog=desktop.EXAMPLE)(desktop.desktop)
 app.command(epilog=emit.EXAMPLE)(emit.emit)
 app.command(epilog=explain.EXAMPLE)(explain.explain)
 app.command(epilog=replay.EXAMPLE)(replay.replay)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from clarion.explanation import ChannelWhy, DeliveryRecord, Explanation, Progress
     from clarion.own import Own, OwnChannel
     from clarion.store.counts import Counts
-    from clarion.store.records import Told
+    from clarion.store.told import Told
 
 EXAMPLE = "Example: clarion explain 0197a6f0-5c1e-7f5a-9d0c-8a4e2f6b1c3d bob --database sqlite:///app.db"
 

@@ -59,9 +59,8 @@ def set_(
         str | None, typer.Option(metavar="NAME", help="From there on: info, warning, action, urgent.")
     ] = None,
     mode: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="now, or digest: kept, and like now until there are digests."),
-    ] = None,
+        str | None, typer.Option(metavar="NAME", hidden=True)
+    ] = None,  # for digests, which nothing collects yet
     unsay: Annotated[
         list[Part], typer.Option("--unsay", help="Make this unsaid again; may be repeated.")
     ] = [],  # noqa: B006 - Typer copies it
@@ -83,7 +82,7 @@ def set_(
         misused(f"--unsay {min(both)}: it is said in the same command")
     said |= {part.value: None for part in unsay}
     if not said:
-        misused("say what: --on, --off, --channels, --min-severity, --mode, or --unsay")
+        misused("say what: --on, --off, --channels, --min-severity, or --unsay")
     say(
         context,
         lambda people, who: people.prefer(id, scope, channel=channel, by=who, tenant=tenant, **said),

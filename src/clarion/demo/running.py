@@ -25,7 +25,7 @@ from clarion.errors import ConfigError
 from clarion.store.database import Database
 
 _KILL_AT, _DOWN_AT = 0.25, 0.5  # of all mails
-_FROZEN = 1.0  # seconds at most, far less than a lease
+_FROZEN = 1.0  # seconds, far less than a lease, for a database to end what it was asked to do
 _DOWN_FOR = 5  # tries in vain, at least
 _TO_MOVE = timedelta(seconds=60)
 _TO_SETTLE = timedelta(seconds=90)
@@ -152,13 +152,15 @@ def _settle(stage: Stage, database: Database, watch: Watch) -> list[str]:
 
 def _disturb(stage: Stage, database: Database, everybody: int, watch: Watch) -> Faults:
     _until_share(stage, database, everybody, _KILL_AT, watch)
+    stage.leave_one_worker()
     stage.wait_until(
         lambda: _killed_in_the_act(stage, database),
         "a worker to be seen sending",
         _TO_NOTICE.total_seconds(),
     )
     at_kill = _midst(stage, database)
-    stage.start_worker()
+    for _ in range(2):
+        stage.start_worker()
 
     _until_share(stage, database, everybody, _DOWN_AT, watch)
     stage.kill_catcher()
@@ -174,7 +176,10 @@ def _disturb(stage: Stage, database: Database, everybody: int, watch: Watch) -> 
 
 
 def _killed_in_the_act(stage: Stage, database: Database) -> bool:
-    """Freeze a worker. What the other does not settle meanwhile is in its hands: with that, kill it, else let it go on."""
+    """Freeze the one worker that is left. What it holds then is lost with it: with that, kill it, else let it go on.
+
+    The database may still be settling what it was asked for before.
+    """
     stage.oldest_worker.send_signal(signal.SIGSTOP)
     held = ledger.leased(database)
     if not held or stage.within(_FROZEN, lambda: not held & ledger.leased(database)):

@@ -70,6 +70,12 @@ class Stage:
     def oldest_worker(self) -> subprocess.Popen[bytes]:
         return self.workers[0]
 
+    def leave_one_worker(self) -> None:
+        """Stop all but the oldest in good order: what is leased from now on is in its hands."""
+        others = self.workers[1:]
+        del self.workers[1:]
+        _stop(others)
+
     def kill_worker(self) -> None:
         """SIGKILL, to the one that has worked longest."""
         process = self.workers.pop(0)
@@ -117,12 +123,7 @@ class Stage:
         return lines[-1] if lines else "it said nothing"
 
     def stop_workers(self) -> None:
-        """SIGTERM, and SIGKILL to what has not ended by then."""
-        for process in self.workers:
-            process.send_signal(signal.SIGCONT)
-            process.terminate()
-        for process in self.workers:
-            _reap(process)
+        _stop(self.workers)
         self.workers = []
 
     def close(self) -> None:
@@ -132,6 +133,15 @@ class Stage:
             self._catcher.terminate()
             _reap(self._catcher)
             self._catcher = None
+
+
+def _stop(workers: list[subprocess.Popen[bytes]]) -> None:
+    """SIGTERM, and SIGKILL to what has not ended by then."""
+    for process in workers:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+    for process in workers:
+        _reap(process)
 
 
 def _reap(process: subprocess.Popen[bytes]) -> None:

@@ -9,7 +9,7 @@ from clarion.app import Clarion
 from clarion.demo.people import people
 from clarion.event import DEFAULT_TENANT
 from clarion.explanation import ChannelWhy, DeliveryRecord
-from clarion.store import records
+from clarion.store import records, told
 
 MOST = 6  # people
 
@@ -18,18 +18,16 @@ def story(clarion: Clarion, event: UUID) -> dict[str, Any]:
     """Raises `NotFound`. `complete`: nothing more will come."""
     counts = clarion.counts(event)
 
-    def read(conn: Any) -> tuple[Any, list[records.Told]]:
-        return records.event(conn, DEFAULT_TENANT, event), records.told(
-            conn, DEFAULT_TENANT, event, most=MOST
-        )
+    def read(conn: Any) -> tuple[Any, list[told.Told]]:
+        return records.event(conn, DEFAULT_TENANT, event), told.read(conn, DEFAULT_TENANT, event, most=MOST)
 
-    (happened, progress), told = clarion.database.read(read)
+    (happened, progress), shown = clarion.database.read(read)
     return {
         "type": happened.type,
         "complete": counts.complete and not counts.waiting and not counts.sending,
         "repeat": progress.repeat_of is not None,
-        "people": [_person(clarion, event, one.recipient, one.reason) for one in told],
-        "others": max(0, counts.total - len(told)),
+        "people": [_person(clarion, event, one.recipient, one.reason) for one in shown],
+        "others": max(0, counts.total - len(shown)),
     }
 
 

@@ -25,9 +25,10 @@ _VARIABLES = [
     *BY_VARIABLE,
     *(name + HELD_VARIABLE for name, setting in BY_VARIABLE.items() if setting.secret),
 ]
-# Variables of the tests; and those that Kubernetes sets for a service called clarion, or clarion-something.
+# Variables of the tests; of `clarion desktop`, which has no settings; and those that Kubernetes sets for a service called
+# clarion, or clarion-something.
 _OTHERS = re.compile(
-    r"CLARION_TEST_.*|CLARION_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?)"
+    r"CLARION_TEST_.*|CLARION_(URL|KEY|KEY_FILE)|CLARION_(.*_)?(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT_[0-9]+_(TCP|UDP|SCTP)(_.*)?)"
 )
 _KUBERNETES = re.compile(r"(tcp|udp|sctp)://.*")
 

@@ -75,6 +75,16 @@ def pending(conn: Connection) -> bool:
     return conn.execute(first).first() is not None
 
 
+_FIRST = sa.select(unnumbered_changes.c.id).order_by(unnumbered_changes.c.id).limit(1).scalar_subquery()
+_STANDS = sa.select(_FIRST.is_not(None).label("waits"), feed.c.newest)
+
+
+def stands(conn: Connection) -> tuple[bool, int]:
+    """Whether anything that is committed has no number yet, and the last number that was given: of the same moment."""
+    waits, newest = conn.execute(_STANDS).one()
+    return bool(waits), newest
+
+
 def number(conn: Connection, most: int = AT_ONCE) -> int:
     """Give numbers to what is committed, at most so many; how many. None if another process is just doing it."""
     newest = conn.execute(sa.select(feed.c.newest).with_for_update(skip_locked=True)).scalar()

@@ -11,9 +11,25 @@ from clarion.store.types import Instant, Json, to_json
 
 
 def text(types: Sequence[Any], rows: Sequence[Sequence[Any]]) -> str:
-    """All rows, with values of these column types in each."""
-    columns = [_column(values, kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
-    return "\n".join(map("\t".join, zip(*columns, strict=True))) + "\n"
+    """All rows, with values of these column types in each.
+
+    Most columns of a page hold one value, or what another holds: each is put into words once.
+    """
+    line: list[str] = []  # the words that all rows share, and %s for the others
+    varying: list[Sequence[str]] = []
+    uuids: list[tuple[Sequence[Any], Sequence[str]]] = []  # columns of them, with what was written
+    for values, kind in zip(zip(*rows, strict=True), types, strict=True):
+        if all_alike(values):
+            line.append(_column(values[:1], kind)[0].replace("%", "%%"))
+            continue
+        words = next((words for known, words in uuids if known == values), None) or _column(values, kind)
+        if isinstance(kind, sa.Uuid):
+            uuids.append((values, words))
+        line.append("%s")
+        varying.append(words)
+    line_of = "\t".join(line).__mod__
+    each = zip(*varying, strict=True) if varying else [()] * len(rows)
+    return "\n".join(map(line_of, each)) + "\n"
 
 
 def written(values: Sequence[Any], write: Callable[[Any], str], none: str) -> list[str]:
@@ -33,8 +49,10 @@ def all_alike(values: Sequence[Any]) -> bool:
 
 
 def _column(values: Sequence[Any], kind: Any) -> list[str]:
+    if isinstance(kind, sa.Uuid):  # the most frequent kind, without a call for each
+        return [r"\N" if value is None else f"{value.int:032x}" for value in values]
     write = _writer(kind)
-    if write is _escaped and not all_alike(values) and has_none_of("\\\t\n\r", values):
+    if write is _escaped and has_none_of("\\\t\n\r", values):
         return [r"\N" if value is None else value for value in values]
     return written(values, write, r"\N")
 
@@ -51,7 +69,6 @@ def _escaped(value: str) -> str:
 
 _WRITERS: Mapping[type, Callable[[Any], str]] = {
     sa.Text: _escaped,
-    sa.Uuid: lambda value: value.hex,
     Instant: lambda value: value.isoformat(),
     Json: lambda value: _escaped(to_json(value)),
     sa.Boolean: lambda value: "t" if value else "f",

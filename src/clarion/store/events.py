@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +18,11 @@ from clarion.errors import Conflict, InvalidInput, NotFound
 from clarion.event import FURTHEST, Event, audience_json
 from clarion.store import dialect, host
 from clarion.store.schema import events, outbox, withdrawals
+from clarion.store.types import Json, to_json
 
 EMISSION = tuple(column.name for column in outbox.c)
+
+Identity = tuple[str, str | UUID]  # the tenant, and the key or else the id
 
 
 def emit(conn: object, batch: Sequence[Event], *, to_outbox: bool = False) -> list[UUID]:
@@ -27,22 +31,26 @@ def emit(conn: object, batch: Sequence[Event], *, to_outbox: bool = False) -> li
     An event whose key was used before has the id of the first one. Raises `Conflict` when that had another
     body; then nothing of the batch is stored, and the transaction is alive.
     """
-    rows: dict[tuple[str, str | UUID], Event] = {}
+    rows: dict[Identity, Event] = {}
     for event in batch:
-        _same(event, rows.setdefault(_identity(event), event).body_hash)
+        first = rows.setdefault(_identity(event), event)
+        if first is not event:
+            _same(event, first.body_hash)
     if not rows:
         return []
-    stored = _insert(conn, list(rows.values()), to_outbox)
-    for event in rows.values():
+    earlier = _insert(conn, list(rows.values()), to_outbox)
+    for identity, event in rows.items() if earlier else ():
         try:
-            _same(event, stored[_identity(event)][1])
+            _same(event, earlier.get(identity, (event.id, event.body_hash))[1])
         except Conflict:
-            _take_back(conn, [e for e in rows.values() if stored[_identity(e)][0] == e.id], to_outbox)
+            _take_back(conn, [e for one, e in rows.items() if one not in earlier], to_outbox)
             raise
-    return [stored[_identity(event)][0] for event in batch]
+    ids = {identity: event.id for identity, event in rows.items()}
+    ids |= {identity: id for identity, (id, _) in earlier.items()}
+    return [ids[_identity(event)] for event in batch]
 
 
-def _identity(event: Event) -> tuple[str, str | UUID]:
+def _identity(event: Event) -> Identity:
     return event.tenant, event.key or event.id
 
 
@@ -54,43 +62,57 @@ def _same(event: Event, body_hash: str) -> None:
         )
 
 
-def _insert(
-    conn: object, batch: list[Event], to_outbox: bool
-) -> dict[tuple[str, str | UUID], tuple[UUID, str]]:
-    """The id and body hash that now stand for each event."""
+def _insert(conn: object, batch: list[Event], to_outbox: bool) -> dict[Identity, tuple[UUID, str]]:
+    """The ids and body hashes of earlier events that stand for some of these."""
     # Sorted by key: transactions that insert the same keys wait for one another in one order only.
-    rows = [
-        _row(event, to_outbox) for event in sorted(batch, key=lambda e: (e.tenant, e.key or "", e.id.bytes))
-    ]
+    ordered = sorted(batch, key=lambda e: (e.tenant, e.key or "", e.id.int))
+    columns = {name: list(map(value_of, ordered)) for name, value_of in _VALUES.items()}
+    if not to_outbox:
+        columns["due_at"] = columns["at"]
 
     def build(made_for: Dialect) -> tuple[sa.Executable, Mapping[str, Any]]:
-        if len(rows) == 1:
-            return _insert_one(made_for.name, to_outbox), rows[0]
-        together = [list(row.values()) for row in rows]
-        values = dialect.batch_values(made_for, _types(to_outbox), together)
+        if len(ordered) == 1:
+            return _insert_one(made_for.name, to_outbox), {name: one for name, (one,) in columns.items()}
+        values = dialect.batch_of_columns(made_for, _types(to_outbox), list(columns.values()))
         return _insert_all(made_for.name, to_outbox), values
 
-    stored = {}
+    own = {event.id.int for event in ordered}
+    earlier: dict[Identity, tuple[UUID, str]] = {}
     for tenant, id, key, body_hash in host.execute(conn, build):
-        event_id = id if type(id) is UUID else UUID(str(id))  # drivers have classes of their own
-        stored[(tenant, key or event_id)] = (event_id, body_hash)
-    return stored
+        number = id.int if isinstance(id, UUID) else int(str(id).replace("-", ""), 16)  # as its driver has it
+        if number not in own:
+            earlier[tenant, key] = UUID(int=number), body_hash
+    return earlier
 
 
-def _row(event: Event, to_outbox: bool) -> dict[str, Any]:
-    row = {name: getattr(event, name) for name in EMISSION}
-    row["to"] = audience_json(event.to)
-    row["severity"] = None if event.severity is None else int(event.severity)
-    if not to_outbox:
-        row["due_at"] = event.at
-    return row
+def _json_of(name: str) -> Callable[[Event], str | None]:
+    value_of = attrgetter(name)
+
+    def written(event: Event) -> str | None:
+        value = value_of(event)
+        return "[]" if value == () else None if value is None else to_json(value)
+
+    return written
+
+
+# What is stored in each column; JSON as its text, for that of the data is there already.
+_VALUES: Mapping[str, Callable[[Event], Any]] = {
+    **{name: attrgetter(name) for name in EMISSION},
+    "to": lambda event: to_json(audience_json(event.to)),
+    "severity": lambda event: None if event.severity is None else int(event.severity),
+    "tags": _json_of("tags"),
+    "channels": _json_of("channels"),
+    "data": lambda event: event.data_json or to_json(event.data),
+    "trace_context": _json_of("trace_context"),
+}
 
 
 @cache
 def _types(to_outbox: bool) -> dict[str, Any]:
     """The columns of a row, in its order."""
     table = outbox if to_outbox else events
-    return {name: table.c[name].type for name in (EMISSION if to_outbox else (*EMISSION, "due_at"))}
+    types = {name: table.c[name].type for name in (EMISSION if to_outbox else (*EMISSION, "due_at"))}
+    return {name: sa.Text() if isinstance(kind, Json) else kind for name, kind in types.items()}
 
 
 @cache

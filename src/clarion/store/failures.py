@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from clarion import fingerprint
-from clarion.store import rows
 from clarion.store.schema import FAILED, deliveries, outcomes
 
 _SAMPLE = 5
@@ -47,9 +46,10 @@ def read(
     conn: Connection, tenant: str, since: datetime, until: datetime, *, channel: str | None, most: int
 ) -> Failures:
     """Of this range the newest, so many are looked at, on whatever channel."""
-    o = outcomes.c
+    o, d = outcomes.c, deliveries.c
+    its = sa.select(d.channel).where(d.tenant == o.tenant, d.id == o.delivery_id).scalar_subquery()
     found = conn.execute(
-        sa.select(o.delivery_id, o.at, o.code, o.detail)
+        sa.select(o.delivery_id, o.at, o.code, o.detail, its.label("channel"))
         .where(o.tenant == tenant, o.at >= since, o.at < until, sa.text(FAILED))
         .order_by(o.at.desc())
         .limit(most + 1)
@@ -60,24 +60,16 @@ def read(
         until=until,
         looked_at=len(page),
         more=len(found) > most,
-        groups=_groups(page, _channels(conn, tenant, page), channel),
+        groups=_groups(page, channel),
     )
 
 
-def _channels(conn: Connection, tenant: str, page: Sequence[Any]) -> dict[UUID, str]:
-    wanted = [(tenant, row.delivery_id) for row in page]
-    return {
-        row.id: row.channel
-        for row in rows.find(conn, deliveries, ("tenant", "id"), wanted, ("id", "channel"))
-    }
-
-
-def _groups(page: Sequence[Any], channels: dict[UUID, str], only: str | None) -> tuple[FailureGroup, ...]:
+def _groups(page: Sequence[Any], only: str | None) -> tuple[FailureGroup, ...]:
     """The page is in order, the newest first."""
     patterns: dict[str | None, str] = {}
     alike: dict[tuple[str, str | None, str], list[Any]] = {}
     for row in page:
-        channel = channels.get(row.delivery_id, "")
+        channel = row.channel or ""
         if only is not None and channel != only:
             continue
         if row.detail not in patterns:

@@ -104,7 +104,9 @@ def _chunk(query: Query, before: UUID, most: int) -> sa.Select[Any]:
     where = [*_in(query.view, query.tenant, query.recipient), _n.place < before]
     if _by_thread(query):
         where += [sa.text(THREADED), _n.thread == query.filter.thread]
-    columns = (_n.id, _n.place, _n.event_id, _n.thread, _n.severity)
+    columns = [_n.id, _n.place, _n.thread, _n.severity]
+    if query.filter.asks_events:  # ids take longest to read
+        columns.append(_n.event_id)
     return sa.select(*columns).where(*where).order_by(_n.place.desc()).limit(most)
 
 

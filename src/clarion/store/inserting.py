@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,9 +19,9 @@ def many(conn: Connection, table: sa.Table, columns: Sequence[str], rows: Sequen
     in_turn(conn, [(table, columns, rows)])
 
 
-def in_turn(conn: Connection, tables: Sequence[Rows]) -> None:
+def in_turn(conn: Connection, tables: Iterable[Rows]) -> None:
     """Rows of one table after the other."""
-    some = [(table, columns, rows) for table, columns, rows in tables if rows]
+    some = ((table, columns, rows) for table, columns, rows in tables if rows)
     if is_postgresql(conn):
         _copy(conn, some)
         return
@@ -31,18 +31,22 @@ def in_turn(conn: Connection, tables: Sequence[Rows]) -> None:
         conn.exec_driver_sql(f"INSERT INTO {_into(conn, table, columns)} VALUES ({marks})", ready)  # noqa: S608 - our schema's names
 
 
-def _copy(conn: Connection, tables: Sequence[Rows]) -> None:
-    """By COPY: while the server writes the rows of one table, those of the next are put into words."""
-    texts = (copying.text([table.c[name].type for name in columns], rows) for table, columns, rows in tables)
-    text = next(texts, "")
+def _copy(conn: Connection, tables: Iterable[Rows]) -> None:
+    """By COPY: while the server writes the rows of one table, those of the next are made and put into words."""
+    texts = (
+        (_into(conn, table, columns), copying.text([table.c[name].type for name in columns], rows))
+        for table, columns, rows in tables
+    )
+    following = next(texts, None)
     connection: Any = conn.connection
     with connection.cursor() as cursor:
-        for table, columns, _ in tables:
-            statement = f"COPY {_into(conn, table, columns)} FROM STDIN"
+        while following is not None:
+            into, text = following
+            statement = f"COPY {into} FROM STDIN"
             try:
                 with cursor.copy(statement) as copy:
                     copy.write(text)
-                    text = next(texts, "")
+                    following = next(texts, None)
             except conn.dialect.loaded_dbapi.Error as error:
                 raise driver.as_sqlalchemy_says(conn, statement, error) from error
 

@@ -22,24 +22,16 @@ from clarion.recipient import Address, Recipient, StoredAddress
 from clarion.silence import Silence
 from clarion.slot import Slots
 from clarion.store import choices, dialect, rows
-from clarion.store.prepared import LookUp
+from clarion.store.prepared import LookUp, Query
 from clarion.store.schema import addresses, preferences, recipients, subscriptions
 from clarion.tag_filter import TagFilter
 
 Kind = TypeVar("Kind")
 
 # Only what the gates need: a page is thousands of rows, and each value costs.
+STANDING = ("time_zone", "active", "enabled", "silent_until", "quiet_hours", "tags")
 _READ = {
-    recipients: (
-        "name",
-        "locale",
-        "time_zone",
-        "active",
-        "enabled",
-        "silent_until",
-        "quiet_hours",
-        "tags",
-    ),
+    recipients: ("name", "locale", *STANDING),
     addresses: ("id", "channel", "value", "locale", "gone_at"),
     preferences: (
         "scope",
@@ -64,7 +56,7 @@ class People:
 
     def sort_addresses(self) -> None:
         """So that equal circumstances are equal questions."""
-        _sort(self.addresses, lambda address: (address.channel, address.value))
+        sort(self.addresses, lambda address: (address.channel, address.value))
 
     def facts(
         self,
@@ -101,26 +93,29 @@ def ensure_one_off(conn: Connection, tenant: str, wanted: Collection[Address]) -
     rows.write(conn, addresses, columns, new, key=key, update=("used_at",))
 
 
+_SUBSCRIBERS = Query(
+    sa.select(subscriptions.c.recipient, subscriptions.c.reason)
+    .where(
+        subscriptions.c.tenant == sa.bindparam("tenant", type_=sa.Text),
+        subscriptions.c.topic == sa.bindparam("topic", type_=sa.Text),
+        subscriptions.c.subscribed,
+        subscriptions.c.recipient > sa.bindparam("after", type_=sa.Text),
+    )
+    .order_by(subscriptions.c.recipient)
+    .limit(sa.bindparam("most", type_=sa.Integer))
+)
+
+
 def subscribers(
     conn: Connection, tenant: str, topic: str, *, after: str | None, most: int
 ) -> list[Candidate]:
     """The next page of who follows a topic, by recipient id."""
     dialect.without_sorting(conn)
-    found = conn.execute(
-        sa.select(subscriptions.c.recipient, subscriptions.c.reason)
-        .where(
-            subscriptions.c.tenant == tenant,
-            subscriptions.c.topic == topic,
-            subscriptions.c.subscribed,
-            subscriptions.c.recipient > (after or ""),
-        )
-        .order_by(subscriptions.c.recipient)
-        .limit(most)
-    )
+    found = _SUBSCRIBERS.rows(conn, {"tenant": tenant, "topic": topic, "after": after or "", "most": most})
     return [Candidate(recipient, reason or "subscribed") for recipient, reason in found]
 
 
-def _as_read(column: sa.Column[Any]) -> Any:
+def as_read(column: sa.Column[Any]) -> Any:
     """Quiet hours and tags as text: many recipients share them, and each is parsed once."""
     kept_as_text = column.name in ("quiet_hours", "tags")
     return sa.type_coerce(column, sa.Text).label(column.name) if kept_as_text else column
@@ -130,7 +125,7 @@ def _of_each(table: sa.Table, id_column: str) -> LookUp:
     """What is read of this table, of recipients by (tenant, id)."""
 
     def find(batch: FromClause, conn: Connection) -> sa.Select[Any]:
-        found = sa.select(*(_as_read(table.c[name]) for name in _READ[table])).where(
+        found = sa.select(*(as_read(table.c[name]) for name in _READ[table])).where(
             table.c.tenant == batch.c.tenant_, table.c[id_column] == batch.c.id_
         )
         if table is preferences:
@@ -165,12 +160,17 @@ def read(
     found = {tenant: People({}, {}, {}) for tenant, _ in keys}
     for tenant, id, *known in _RECIPIENTS.rows(conn, keys):
         found[tenant].recipients[id] = recipient_from(id, *known)
-    for tenant, id, *known in _ADDRESSES.rows(conn, keys):
+    add_addresses(conn, found, keys)
+    add_said(conn, found, keys, scopes, topics)
+    return found
+
+
+def add_addresses(conn: Connection, found: Mapping[str, People], wanted: Sequence[tuple[str, str]]) -> None:
+    """Add where these recipients, each (tenant, id), are reached."""
+    for tenant, id, *known in _ADDRESSES.rows(conn, wanted):
         found[tenant].addresses.setdefault(id, []).append(address_from(*known))
     for each in found.values():
         each.sort_addresses()
-    add_said(conn, found, keys, scopes, topics)
-    return found
 
 
 def add_said(
@@ -191,29 +191,30 @@ def add_said(
         watch = Watch(topic=topic, level=level, muted_until=muted_until)
         found[tenant].watches.setdefault(id, []).append(watch)
     for each in found.values():
-        _sort(each.preferences, lambda row: (row.scope, row.channel))
-        _sort(each.watches, lambda watch: watch.topic)
+        sort(each.preferences, lambda row: (row.scope, row.channel))
+        sort(each.watches, lambda watch: watch.topic)
 
 
-def _sort(said: Mapping[str, list[Kind]], by: Callable[[Kind], Any]) -> None:
+def sort(said: Mapping[str, list[Kind]], by: Callable[[Kind], Any]) -> None:
+    """So that those who said the same said it in one order."""
     for rows_ in said.values():
         if len(rows_) > 1:
             rows_.sort(key=by)
 
 
 @lru_cache(maxsize=1024)
-def _quiet_hours(written: str | None) -> QuietHours | None:
-    return None if written is None else quiet_hours.parse(json.loads(written))
+def _quiet_hours(written: str) -> QuietHours:
+    return quiet_hours.parse(json.loads(written))
 
 
 @lru_cache(maxsize=1024)
-def _tags(written: str | None) -> TagFilter | None:
-    return None if written is None else tag_filter.parse(json.loads(written))
+def _tags(written: str) -> TagFilter:
+    return tag_filter.parse(json.loads(written))
 
 
 def of_recipient(prefix: str) -> list[Any]:
     """The columns that `recipient_from` takes behind the id, by names that begin so."""
-    return [_as_read(recipients.c[name]).label(f"{prefix}_{name}") for name in _READ[recipients]]
+    return [as_read(recipients.c[name]).label(f"{prefix}_{name}") for name in _READ[recipients]]
 
 
 def of_address(prefix: str) -> list[Any]:
@@ -232,17 +233,9 @@ def recipient_from(
     quiet_hours: str | None,
     tags: str | None,
 ) -> Recipient:
-    return Recipient(
-        id=id,
-        name=name,
-        locale=locale,
-        time_zone=time_zone,
-        active=active,
-        enabled=enabled,
-        silent_until=silent_until,
-        quiet_hours=_quiet_hours(quiet_hours),
-        tags=_tags(tags),
-    )
+    hours = None if quiet_hours is None else _quiet_hours(quiet_hours)
+    chosen = None if tags is None else _tags(tags)
+    return Recipient(id, name, locale, time_zone, active, enabled, True, silent_until, hours, chosen)
 
 
 def address_from(

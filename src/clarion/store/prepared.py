@@ -61,6 +61,21 @@ class LookUp:
         return found.with_only_columns(*shown, maintain_column_froms=True)
 
 
+class Query:
+    """A select whose values are given each time: those of its `sa.bindparam(name, type_=…)`. Rows are plain tuples."""
+
+    def __init__(self, select: sa.SelectBase) -> None:
+        self._select = select
+        self._made: dict[tuple[str, str], Prepared] = {}  # by database and driver
+
+    def rows(self, conn: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        key = conn.dialect.name, conn.dialect.driver
+        made = self._made.get(key)
+        if made is None:
+            made = self._made[key] = Prepared(conn.dialect, self._select)
+        return made.rows(conn, values)
+
+
 class Prepared:
     """The SQL for one kind of database, and how values are handed to its driver and read from it."""
 

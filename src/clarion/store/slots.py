@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql import FromClause
 
 from clarion.circumstances import Taking
 from clarion.severity import Severity
 from clarion.slot import Slot, Slots
 from clarion.store import dialect, inserting
+from clarion.store.prepared import LookUp
 from clarion.store.schema import addresses, recipients, slots
 
 Key = tuple[str, str, str]  # tenant, recipient, key of the slot
 
+_SEVERITIES = {int(severity): severity for severity in Severity}
 _KEY = {"tenant_": sa.Text, "recipient_": sa.Text, "key_": sa.Text}
 _COLUMNS = (
     "tenant",
@@ -49,8 +52,7 @@ class Read:
         return self.by_tenant.setdefault(tenant, Slots())
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """A slot that a notification took in planning."""
 
     tenant: str
@@ -60,43 +62,51 @@ class Taken:
     taking: Taking
 
 
+def _person(table: sa.Table, id: str) -> LookUp:
+    """The rows of this table that stand for a recipient, by (tenant, id), to be locked: nothing is read of them."""
+
+    def find(batch: FromClause, _: Connection) -> sa.Select[Any]:
+        its = [table.c.tenant == batch.c.tenant_, table.c[id] == batch.c.id_]
+        if table is addresses:
+            its.append(addresses.c.channel + ":" + addresses.c.value == batch.c.id_)
+        return sa.select(sa.literal(1).label("one")).select_from(table).where(*its)
+
+    return LookUp({"tenant_": sa.Text, "id_": sa.Text}, find, but=("tenant_", "id_"), lock=True)
+
+
+_RECIPIENTS, _ONE_OFFS = _person(recipients, "id"), _person(addresses, "recipient")
+
+
 def lock_people(conn: Connection, who: Iterable[tuple[str, str]]) -> None:
     """Let nobody else charge these recipients, each (tenant, id), until this transaction ends."""
-    keys = sorted(dict.fromkeys(who))
     if not dialect.is_postgresql(conn):  # SQLite has one writer at a time
         return
-    one_offs = [
-        key for key in keys if ":" in key[1]
-    ]  # without a row of a recipient: the address stands for it
-    value = addresses.c.channel + ":" + addresses.c.value
-    for table, id, some in ((recipients, recipients.c.id, keys), (addresses, value, one_offs)):
-        if some:
-            batch = dialect.batch(conn, {"tenant_": sa.Text, "id_": sa.Text}, some)
-            found = sa.select(sa.literal(1).label("one")).select_from(table)
-            found = found.where(table.c.tenant == batch.c.tenant_, id == batch.c.id_)
-            if table is addresses:  # the column that its index knows
-                found = found.where(addresses.c.recipient == batch.c.id_)
-            conn.execute(dialect.look_up(conn, batch, found, lock=True)).all()
+    keys = sorted(dict.fromkeys(who))
+    _RECIPIENTS.rows(conn, keys)
+    # Without a row of a recipient: the address stands for it.
+    _ONE_OFFS.rows(conn, [key for key in keys if ":" in key[1]])
+
+
+def _of_key(batch: FromClause, _: Connection) -> sa.Select[Any]:
+    read = ("severity", "n", "holder", "taken_at", "until", "freed_at")
+    return sa.select(*(slots.c[name] for name in read)).where(
+        slots.c.tenant == batch.c.tenant_,
+        slots.c.recipient == batch.c.recipient_,
+        slots.c.key == batch.c.key_,
+    )
+
+
+_TO_WRITE, _TO_READ = LookUp(_KEY, _of_key, lock=True), LookUp(_KEY, _of_key)
 
 
 def read(conn: Connection, keys: Collection[Key], now: datetime, *, lock: bool = True) -> Read:
     """What is taken of these; to be called under the lock of their recipients, and itself locked, if it is written."""
     result = Read({}, set())
-    if not keys:
-        return result
-    batch = dialect.batch(conn, _KEY, sorted(dict.fromkeys(keys)))
-    found = sa.select(
-        *(slots.c[name] for name in ("severity", "n", "holder", "taken_at", "until", "freed_at"))
-    ).where(
-        slots.c.tenant == batch.c.tenant_,
-        slots.c.recipient == batch.c.recipient_,
-        slots.c.key == batch.c.key_,
-    )
-    for row in conn.execute(dialect.look_up(conn, batch, found, lock=lock)):
-        tenant, recipient, key, severity, n, holder, taken_at, until, freed_at = row
+    found = (_TO_WRITE if lock else _TO_READ).rows(conn, sorted(dict.fromkeys(keys)))
+    for tenant, recipient, key, severity, n, holder, taken_at, until, freed_at in found:
         result.standing.add((tenant, recipient, key, severity, n))
         if freed_at is None and (until is None or until > now):
-            slot = Slot(severity=Severity(severity), n=n, holder=holder, taken_at=taken_at, until=until)
+            slot = Slot(_SEVERITIES[severity], n, holder, taken_at, until)
             result.of(tenant).taken.setdefault((recipient, key), []).append(slot)
     return result
 
@@ -105,20 +115,14 @@ def take(conn: Connection, taken: Sequence[Taken], read: Read, now: datetime) ->
     """Write these down. What somebody waits for of a slot that was freed, they wait for of its new holder."""
     new: list[tuple[Any, ...]] = []
     again: list[tuple[Any, ...]] = []
-    for one in taken:
-        charge = one.taking.charge
-        row = (
-            one.tenant,
-            one.recipient,
-            charge.key,
-            int(one.severity),
-            one.taking.n,
-            one.holder,
-            None if charge.channels is None else list(charge.channels),
-            charge.rule.window // timedelta(milliseconds=1),
-            now,
-            one.taking.until,
-        )
+    shared: dict[int, tuple[Any, ...]] = {}  # of a charge: its channels and window
+    for tenant, recipient, severity, holder, taking in taken:
+        charge = taking.charge
+        rest = shared.get(id(charge))
+        if rest is None:
+            channels = None if charge.channels is None else list(charge.channels)
+            rest = shared[id(charge)] = (channels, charge.rule.window // timedelta(milliseconds=1), now)
+        row = (tenant, recipient, charge.key, int(severity), taking.n, holder, *rest, taking.until)
         (again if row[:5] in read.standing else new).append(row)
         read.standing.add(row[:5])
     inserting.many(conn, slots, _COLUMNS, new)

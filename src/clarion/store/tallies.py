@@ -166,20 +166,45 @@ def read(
     return [Row(*row) for row in conn.execute(counted)]
 
 
-def by_type(
+def read_with_types(
     conn: Connection, tenant: str, span: Span, *, channel: str | None = None, type: str | None = None
-) -> dict[str, Counter[str]]:
-    """How often what happened of each type, in the whole span."""
+) -> tuple[list[Row], dict[str, Counter[str]]]:
+    """The same, and how often what happened of each type in the whole span; the rows are gone through once for both."""
     both = _both(tenant, span, channel, type)
-    by = (both.c.type, both.c.what)
-    found: dict[str, Counter[str]] = {}
-    for name, what, number in conn.execute(sa.select(*by, _sum(both)).where(both.c.type != "").group_by(*by)):
-        found.setdefault(name, Counter())[what] = number
-    return found
+    step = both.c.minute - both.c.minute % span.step
+    by = (step.label("step"), both.c.what, both.c.channel, both.c.code, both.c.type)
+    typed = sa.select(*by, _sum(both)).group_by(*by).cte("typed")
+    c = typed.c
+    steps = (c.step, c.what, c.channel, c.code)
+    none = [sa.cast(sa.null(), column.type).label(column.key) for column in (c.step, c.channel, c.code)]
+    numbers = sa.union_all(
+        sa.select(*steps, sa.cast(sa.null(), sa.Text).label("type"), _sum(typed)).group_by(*steps),
+        sa.select(none[0], c.what, *none[1:], c.type, _sum(typed))
+        .where(c.type != "")
+        .group_by(c.type, c.what),
+    )
+    rows: list[Row] = []
+    types: dict[str, Counter[str]] = {}
+    for minute, what, named, code, of, number in conn.execute(numbers):
+        if of is None:
+            rows.append(Row(minute, what, named, code, number))
+        else:
+            types.setdefault(of, Counter())[what] = number
+    return rows, types
+
+
+def often(
+    conn: Connection, tenant: str, span: Span, what: Collection[str], *, channel: str | None = None
+) -> list[tuple[int, str, int]]:
+    """How often each of these happened in each step, on whatever channel, or on that one: (minute, what, number)."""
+    both = _both(tenant, span, channel, None)
+    by = ((both.c.minute - both.c.minute % span.step).label("step"), both.c.what)
+    counted = sa.select(*by, _sum(both)).where(both.c.what.in_(sorted(what))).group_by(*by)
+    return [(minute, name, number) for minute, name, number in conn.execute(counted)]
 
 
 def _sum(both: FromClause) -> sa.ColumnElement[int]:
-    return sa.cast(sa.func.sum(both.c.number), sa.BigInteger)
+    return sa.cast(sa.func.sum(both.c.number), sa.BigInteger).label("number")
 
 
 def _both(tenant: str, span: Span, channel: str | None, type: str | None) -> FromClause:

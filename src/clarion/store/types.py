@@ -11,6 +11,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from clarion import json_text
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -62,5 +64,4 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
-# Made once: `json.dumps` makes one for each call, which takes longer than most values do.
-to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+to_json = json_text.writer()

@@ -74,6 +74,10 @@ class Withdrawn:
     resolved: set[UUID] = field(default_factory=set)
     for_some: dict[UUID, set[str]] = field(default_factory=dict)
 
+    def bears_on(self, event: UUID) -> bool:
+        """Whether anything of it was taken back, for anybody."""
+        return event in self.wholly or event in self.resolved or event in self.for_some
+
     def for_(self, event: UUID, recipient: str) -> bool:
         return event in self.wholly or recipient in self.for_some.get(event, ())
 

@@ -21,8 +21,6 @@ from clarion.errors import InvalidInput
 from clarion.event import Event
 from clarion.event_type import EventType
 from clarion.message import Content
-from clarion.recipient import Recipient
-from clarion.severity import Severity
 from clarion.templates.renderer import Renderer
 
 MEMORY = 512 * 1024 * 1024  # bytes of address space
@@ -33,31 +31,19 @@ _free = threading.BoundedSemaphore(AT_ONCE)
 
 
 def render(
-    renderer: Renderer,
-    edited: Mapping[str, str],
-    event: Event,
-    type: EventType,
-    *,
-    channel: str,
-    reason: str,
-    locale: str,
-    severity: Severity,
-    recipient: Recipient | None = None,
+    renderer: Renderer, edited: Mapping[str, str], event: Event, type: EventType, how: Mapping[str, object]
 ) -> Content:
-    """As `Renderer.render`, with these texts in place of files, by name. Raises `InvalidInput` for all that is wrong."""
+    """As `Renderer.render`, with these texts in place of files, by name; `how`: all else that it is told.
+
+    Raises `InvalidInput` for all that is wrong.
+    """
     if find_spec("resource") is None:
         raise InvalidInput("edited templates cannot be tried on this system: it sets processes no limits")
     asked = {
         "options": renderer.options | {"edited": dict(edited)},
         "event": event,
         "type": replace(type, resolver=None, access=None),
-        "how": {
-            "channel": channel,
-            "reason": reason,
-            "locale": locale,
-            "severity": severity,
-            "recipient": recipient,
-        },
+        "how": dict(how),
     }
     answer = _ask(pickle.dumps(asked))
     if "wrong" in answer:

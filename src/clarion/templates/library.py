@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 import traceback
+from collections import OrderedDict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.bccache import Bucket
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -23,6 +27,7 @@ BUILT_IN_FOLDER = "clarion"
 DEFAULT_FOLDER = "_default"
 WORDS_FOLDER = "locale"
 ANY_CHANNEL = "any"
+KEPT = 256  # texts, compiled, beyond those of the libraries that are in use
 PARTS = ("subject", "text", "html", "plain")
 
 _file_name = re.compile(
@@ -170,9 +175,9 @@ class Library:
         """The variables that a template reads, then those of each template that it is built from."""
         seen.add(name)
         source, file, _ = self._loader.get_source(self._environment, name)
-        tree = self._environment.parse(source, name, file)
-        yield meta.find_undeclared_variables(tree)
-        for part in meta.find_referenced_templates(tree):
+        read, parts = _asked(source, name, file)
+        yield read
+        for part in parts:
             if part is None:
                 raise ConfigError(f"template {name}: name what it extends or includes by plain text")
             if _escapes(part) != _escapes(name):
@@ -212,6 +217,13 @@ def _where(template: Template, error: Exception) -> str:
     return ""
 
 
+@lru_cache(maxsize=KEPT)
+def _asked(source: str, name: str, file: str | None) -> tuple[set[str], list[str | None]]:
+    """The variables that a text reads, and the templates that it names; `None` for a name that is made as it is written."""
+    tree = _environment(jinja2.DictLoader({})).parse(source, name, file)
+    return meta.find_undeclared_variables(tree), list(meta.find_referenced_templates(tree))
+
+
 def _escapes(name: str | None) -> bool:
     return name is not None and name.endswith(".html.j2")
 
@@ -234,6 +246,25 @@ class _Environment(ImmutableSandboxedEnvironment):
         return super().call(context, called, *args, **values)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """What templates are compiled to, by name and text, for the next library of this process: most begin with the same."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, str], CodeType] = OrderedDict()
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        bucket.code = self._kept.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        assert bucket.code is not None  # noqa: S101 - it was just compiled
+        self._kept[bucket.key, bucket.checksum] = bucket.code
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+
+
+_compiled = _Compiled()
+
+
 def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
     environment = _Environment(
         loader=loader,
@@ -243,6 +274,7 @@ def _environment(loader: jinja2.BaseLoader) -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
         cache_size=-1,
+        bytecode_cache=_compiled,
     )
     environment.filters.update(
         cut=plain.cut, one_line=plain.one_line, paragraphs=plain.paragraphs, wrap=plain.wrap

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gettext
 import io
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import PoFileError, read_po
 from babel.numbers import format_decimal
 
-from clarion.errors import ConfigError
+from clarion.errors import ConfigError, InvalidInput, shown
 
 BUILT_IN = Path(__file__).with_name("locale")
 SOURCE = Locale("en")
@@ -67,11 +67,11 @@ class Words:
     def __call__(self, message: str, /, **values: object) -> str:
         """The translation, its `{placeholders}` filled."""
         text = self._translations.gettext(message) if message else ""
-        return text.format(**values) if values else text
+        return fill(text, values) if values else text
 
     def plural(self, one: str, many: str, n: int, /, **values: object) -> str:
         """The translation in the form that the language has for `n`, which is `{n}` in the message."""
-        return self._translations.ngettext(one, many, n).format(n=self.number(n), **values)
+        return fill(self._translations.ngettext(one, many, n), {**values, "n": self.number(n)})
 
     def number(self, n: float) -> str:
         return format_decimal(n, locale=self.locale)
@@ -162,8 +162,38 @@ def _forms(text: str | Sequence[str] | None) -> list[str]:
 
 
 def placeholders(message: str) -> set[str] | None:
-    """The names in `{braces}`; `None` for text that is no format."""
+    """The names in `{braces}`; `None` for text that is no message with names."""
     try:
-        return {name for _, name, _, _ in string.Formatter().parse(message) if name is not None}
-    except ValueError:
+        return {name for _, name in _pieces(message) if name is not None}
+    except InvalidInput:
         return None
+
+
+def fill(message: str, values: Mapping[str, object]) -> str:
+    """The message with a value for each of its `{names}`. Raises `InvalidInput`.
+
+    Only names: `str.format` would read attributes of what it is given, too, and whoever writes templates or
+    translations may not be trusted with them.
+    """
+    written: list[str] = []
+    for text, name in _pieces(message):
+        written.append(text)
+        if name is None:
+            continue
+        if name not in values:
+            raise InvalidInput(f"{shown(message)} asks for {{{name}}}; there is {', '.join(sorted(values))}")
+        written.append(f"{values[name]}")
+    return "".join(written)
+
+
+@lru_cache(maxsize=4096)
+def _pieces(message: str) -> tuple[tuple[str, str | None], ...]:
+    """Its texts, each with the name that stands behind it. Raises `InvalidInput`."""
+    try:
+        found = tuple(string.Formatter().parse(message))
+    except ValueError as error:
+        raise InvalidInput(f"{shown(message)} cannot be filled: {error}; write {{{{ for a brace") from error
+    for _, name, form, conversion in found:
+        if name is not None and (not name.isidentifier() or form or conversion):
+            raise InvalidInput(f"{shown(message)} has more than a name in braces: write {{name}}, no more")
+    return tuple((text, name) for text, name, _, _ in found)

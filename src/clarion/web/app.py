@@ -32,6 +32,7 @@ from clarion.web.console import routes as console
 from clarion.web.guard import Guard
 from clarion.web.service import Service
 from clarion.web.settings import Settings
+from clarion.web.straight import Straight
 
 ROUTERS = (
     events.router,
@@ -81,6 +82,7 @@ def create_app(clarion: Clarion, settings: Settings | None = None) -> FastAPI:
     app.router.routes.extend(console.routes())
     for kind in problem.HANDLED:
         app.add_exception_handler(kind, problem.answer)
+    app.add_middleware(Straight, path=openapi.EVENTS, answer=emitting.emit)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,

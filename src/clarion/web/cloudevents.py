@@ -36,6 +36,15 @@ EXTENSIONS = {
     "clarioncorrelationid": "correlation_id",
     "clarionexpiresat": "expires_at",
 }
+EXAMPLE = {
+    "specversion": VERSION,
+    "id": "17",
+    "source": "/ci",
+    "type": "ci.broken",
+    "subject": "build/main",
+    "clarionto": "bob,carol",
+    "data": {"title": "Broken"},
+}
 LISTS = {"clariontags": "tags", "clarionchannels": "channels", "clarionto": "to"}
 
 

@@ -51,13 +51,17 @@ class Committer:
         """The ids of these events, which are durable then. Raises `Conflict`, a `Problem`, or what the database says."""
         if self._waiting and self._waiting + len(made) > WAITING:
             raise problem.unavailable(f"{self._waiting:,} events wait to be stored; try again later")
-        answer: asyncio.Future[Ids] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Ids] = loop.create_future()
         self._asked.append(_Asked(made, answer))
         self._waiting += len(made)
         if self._committing is None or self._committing.done():
             self._committing = asyncio.ensure_future(self._commit())
-        async with asyncio.timeout(self._patience):
+        giving_up = loop.call_later(self._patience, _give_up, answer)
+        try:
             return await answer
+        finally:
+            giving_up.cancel()
 
     async def close(self) -> None:
         """Once what was asked for is stored."""
@@ -110,7 +114,7 @@ class Committer:
             for batch, ids in zip(batches, results, strict=True)
             if not isinstance(ids, Exception)
             for made, id in zip(batch, ids, strict=True)
-            if made.id == id
+            if made.id is id
         ]
         if stored:
             self._database.waker.emitted()
@@ -124,6 +128,11 @@ class Committer:
             return error
 
 
+def _give_up(answer: asyncio.Future[Ids]) -> None:
+    if not answer.done():
+        answer.set_exception(TimeoutError())
+
+
 def _emit_each(conn: Connection, batches: Sequence[Sequence[Event]]) -> list[Ids | Exception]:
     """All in one statement; where a key stands for another event, in halves, until it is found whose it is."""
     try:
@@ -133,7 +142,7 @@ def _emit_each(conn: Connection, batches: Sequence[Sequence[Event]]) -> list[Ids
             return [conflict]
         half = len(batches) // 2
         return [*_emit_each(conn, batches[:half]), *_emit_each(conn, batches[half:])]
-    found, results = iter(ids), list[Ids | Exception]()
+    results, n = list[Ids | Exception](), 0
     for batch in batches:
-        results.append([next(found) for _ in batch])
+        results.append(ids[n : (n := n + len(batch))])
     return results

@@ -14,7 +14,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from clarion import tracing
+from clarion import clock, ids, tracing
 from clarion.errors import InvalidInput, shown
 from clarion.event import Event, EventFields
 from clarion.web import cloudevents, json_body
@@ -26,7 +26,7 @@ from clarion.web.service import Service, service_of
 from clarion.web.shapes import Preview
 
 NEED = Need("events:write")
-_IN_A_THREAD = 50  # events: to check more takes so long that others would wait for it
+_IN_A_THREAD = 100  # events: to check more takes so long that others would wait for it
 _DRY_RUN_MOST = 100  # recipients whom a dry run tells of
 
 
@@ -44,8 +44,8 @@ async def emit(request: Request) -> Response:
         made = await asyncio.to_thread(_made, service, caller, bodies, many)
     else:
         made = _made(service, caller, bodies, many)
-    ids = await _stored(service, made)
-    content = '{"ids":["' + '","'.join(map(str, ids)) + '"]}' if many else f'{{"id":"{ids[0]}"}}'
+    stored = await _stored(service, made)
+    content = '{"ids":["' + '","'.join(map(str, stored)) + '"]}' if many else f'{{"id":"{stored[0]}"}}'
     return Response(content, 202, media_type="application/json")
 
 
@@ -103,15 +103,16 @@ def _take_key(key: str, bodies: list[Any], many: bool) -> None:
 
 def _made(service: Service, caller: Caller, bodies: list[Any], many: bool) -> list[Event]:
     """The events, checked. Raises `InvalidInput`, which says the place of the first wrong one among many."""
-    made = []
-    for n, body in enumerate(bodies):
-        try:
-            type, fields = fields_of(body, caller.tenant)
-            made.append(service.clarion.checked(type, fields))
-        except InvalidInput as error:
-            if many:
-                error.args = (f"events[{n}]: {error}",)
-            raise
+    made: list[Event] = []
+    now, tenant, checked = clock.now(), caller.tenant, service.clarion.checked
+    try:
+        for body, id in zip(bodies, ids.several(len(bodies)), strict=True):
+            type, fields = fields_of(body, tenant)
+            made.append(checked(type, fields, id, now))
+    except InvalidInput as error:
+        if many:
+            error.args = (f"events[{len(made)}]: {error}",)
+        raise
     return made
 
 

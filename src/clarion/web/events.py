@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from sqlalchemy.engine import Connection
 
 from clarion.errors import NotFound
-from clarion.store import records
+from clarion.store import records, told
 from clarion.web import bodies, shapes
 from clarion.web.need import EventReader, EventWriter, Known
 from clarion.web.parameters import Limit, Parts, RecipientId, Word
@@ -43,10 +43,10 @@ async def status(
 ) -> shapes.Status:
     """Everybody who was decided on, by id, and when each channel really went out to them."""
 
-    def read(conn: Connection) -> list[records.Told]:
+    def read(conn: Connection) -> list[told.Told]:
         if records.event(conn, caller.tenant, event) is None:
             raise NotFound(f"there is no event {event}")
-        return records.told(conn, caller.tenant, event, after=after, most=limit + 1)
+        return told.read(conn, caller.tenant, event, after=after, most=limit + 1)
 
     found = await service.run(lambda: service.clarion.database.read(read))
     shown = found[:limit]

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from clarion.errors import InvalidInput, NotFound
 from clarion.event import TEXT_LIMIT
@@ -51,6 +52,15 @@ _MARKS: dict[Verb, Mark] = {
     "undelete": "undeleted",
     "unsnooze": "unsnoozed",
 }
+
+
+class _VerbConvertor(StringConvertor):
+    """Any word but those that are addresses of their own: to mark is no method of these."""
+
+    regex = r"(?!(?:counts|stream)$)[^/]+"
+
+
+register_url_convertor("clarion_verb", _VerbConvertor())
 
 _STREAM: dict[int | str, dict[str, Any]] = {
     200: {"description": "Until it ends: come back with the last number.", "model": shapes.Told}
@@ -137,7 +147,7 @@ async def snooze(me: Me, service: Parts, body: shapes.Snooze) -> shapes.Changed:
     return await _mark(service, me, body.ids, "snoozed", until=body.until)
 
 
-@router.post("/{verb}")
+@router.post("/{verb:clarion_verb}")
 async def mark(verb: Verb, me: Me, service: Parts, body: shapes.Mark) -> shapes.Changed:
     """Mark these items: what really changed is answered, and its reverse undoes that. Ids of others change nothing."""
     return await _mark(service, me, body.ids, _MARKS[verb])

@@ -14,7 +14,7 @@ from clarion.item import Group as ItemGroup
 from clarion.item import InboxCounts
 from clarion.item import Item as InboxItem
 from clarion.item import Marked as MarkedItem
-from clarion.web.bodies import Body
+from clarion.web.bodies import Body, such_as
 from clarion.web.shapes import SeverityName, Shape
 
 ACTORS = 3  # of a group
@@ -187,17 +187,24 @@ class Told(Shape):
     replayed: bool
 
 
+_ITEM = "01a1fbcf-f077-710e-9bb9-3cde9ed88749"
 Ids = Annotated[list[UUID], Field(min_length=1, max_length=1000)]
 
 
 class Mark(Body):
+    model_config = such_as({"ids": [_ITEM]})
+
     ids: Ids
 
 
 class Snooze(Body):
+    model_config = such_as({"ids": [_ITEM], "until": "2099-01-01T09:00:00Z"})
+
     ids: Ids
     until: AwareDatetime
 
 
 class Mute(Body):
+    model_config = such_as({"until": "2099-01-01T09:00:00Z"}, {})
+
     until: AwareDatetime | None = Field(None, description="null: for good.")

@@ -65,6 +65,15 @@ class Mine(Shape):
 class Choices(bodies.Choices):
     """As for `/v1/me/configuration`, but for quiet hours, which stand as in the answer; and the locale."""
 
+    model_config = bodies.such_as(
+        {
+            "locale": "fr",
+            "quiet_hours": {"mon": [["22:00", "07:00"]], "passes": "urgent"},
+            "preferences": [{"scope": "type:cl.merged", "channel": "email", "mode": "now"}],
+        },
+        {"topics": [{"topic": "cl/42", "muted_until": "2099-01-01T09:00:00Z"}]},
+    )
+
     locale: StrictStr | None = Field(None, examples=["fr"])
 
 

@@ -53,7 +53,7 @@ def needs(app: FastAPI) -> dict[tuple[str, str], Need | None]:
     for route in app.routes:
         if isinstance(route, APIRoute):
             for method in route.methods or ():
-                found[method, route.path] = _need(route)
+                found[method, route.path_format] = _need(route)
     return found
 
 
@@ -111,7 +111,11 @@ def _describe_emitting(made: dict[str, Any]) -> None:
     _, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
     schemas = made["components"]["schemas"]
     schemas.update({name: one for name, one in definitions["$defs"].items() if name not in schemas})
-    cloud = {"type": "object", "required": ["specversion", *cloudevents.REQUIRED]}
+    cloud = {
+        "type": "object",
+        "required": ["specversion", *cloudevents.REQUIRED],
+        "examples": [cloudevents.EXAMPLE],
+    }
     made["paths"].setdefault(EVENTS, {}).update(
         post={
             "tags": ["events"],
@@ -137,19 +141,11 @@ def _describe_emitting(made: dict[str, Any]) -> None:
                 "content": {
                     "application/json": {
                         "schema": {"anyOf": [_ref("EventBody"), _ref("Events")]},
-                        "examples": {
-                            "one": {
-                                "value": {
-                                    "type": "cl.merged",
-                                    "to": {"author": ["bob"]},
-                                    "key": "cl/42/merged",
-                                }
-                            },
-                            "many": {"value": {"events": [{"type": "cl.merged", "to": ["bob"]}]}},
-                        },
                     },
                     cloudevents.STRUCTURED: {"schema": cloud},
-                    cloudevents.BATCHED: {"schema": {"type": "array", "items": cloud}},
+                    cloudevents.BATCHED: {
+                        "schema": {"type": "array", "items": cloud, "examples": [[cloudevents.EXAMPLE]]}
+                    },
                 },
             },
             "responses": {

@@ -138,7 +138,9 @@ async def get_delivery(delivery: UUID, caller: Observer, service: Parts) -> shap
 
 
 @router.get("/lookup")
-async def look_up(text: Word, caller: Observer, service: Parts) -> shapes.Hits:
+async def look_up(
+    text: Annotated[Word, Query(examples=["cl/42"])], caller: Observer, service: Parts
+) -> shapes.Hits:
     """What a text may stand for: an id, a key, a correlation id, a condition, a subject, a recipient, or how an address
     begins."""
     desk = desk_of(caller, service)

@@ -15,7 +15,7 @@ from clarion.event import Event as StoredEvent
 from clarion.explanation import Progress
 from clarion.severity import Severity
 from clarion.simulation.preview import Preview as Previewed
-from clarion.store.records import Told as ToldRecord
+from clarion.store.told import Told as ToldRecord
 
 
 def _label(value: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Annotated
+from functools import partial
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Path
@@ -15,6 +17,7 @@ from clarion import clock
 from clarion.event import TEXT_LIMIT
 from clarion.store.sinks import Sink
 from clarion.web import sinks_shapes as shapes
+from clarion.web.caller import Caller
 from clarion.web.need import Fetcher
 from clarion.web.parameters import Parts, clean
 from clarion.web.service import Service
@@ -25,6 +28,7 @@ router = APIRouter(prefix="/v1/sinks/{channel}/claims", tags=["sinks"], route_cl
 
 ChannelName = Annotated[str, AfterValidator(clean), Path(max_length=TEXT_LIMIT, examples=["desktop"])]
 _OVER = {"x-refuses": [409]}
+Said = TypeVar("Said")
 
 
 @router.post("")
@@ -39,22 +43,16 @@ async def claim(
     pull = service.clarion.pull
     sink = pull.sink(channel, caller.recipient, body.address, caller.tenant)
 
-    def take() -> list[Claimed]:
-        return pull.claim(
-            channel,
-            limit=body.limit,
-            lease=timedelta(seconds=body.lease),
-            recipient=caller.recipient,
-            address=body.address,
-            tenant=caller.tenant,
-        )
+    def take() -> Awaitable[list[Claimed]]:
+        lease = timedelta(seconds=body.lease)
+        return _say(service, caller, pull.claim, channel, limit=body.limit, lease=lease, address=body.address)
 
     ends = clock.monotonic() + body.wait
-    found = await service.run(take)
+    found = await take()
     while not found and (left := ends - clock.monotonic()) > 0:
         if not await _may_be_there(service, sink, request, left):
             break
-        found = await service.run(take)
+        found = await take()
     return shapes.Claims(claims=[shapes.Claimed.of(one) for one in found])
 
 
@@ -82,16 +80,8 @@ async def extend(
     channel: ChannelName, delivery: UUID, body: shapes.Extend, caller: Fetcher, service: Parts
 ) -> shapes.Extended:
     """Hold it for longer, from now on."""
-    found = await service.run(
-        lambda: service.clarion.pull.extend(
-            channel,
-            delivery,
-            body.claim,
-            lease=timedelta(seconds=body.lease),
-            recipient=caller.recipient,
-            tenant=caller.tenant,
-        )
-    )
+    extend, lease = service.clarion.pull.extend, timedelta(seconds=body.lease)
+    found = await _say(service, caller, extend, channel, delivery, body.claim, lease=lease)
     return shapes.Extended.model_validate(found)
 
 
@@ -100,16 +90,7 @@ async def sent(
     channel: ChannelName, delivery: UUID, body: shapes.Sent, caller: Fetcher, service: Parts
 ) -> None:
     """It was shown. Said again, it changes nothing."""
-    await service.run(
-        lambda: service.clarion.pull.sent(
-            channel,
-            delivery,
-            body.claim,
-            body.receipt,
-            recipient=caller.recipient,
-            tenant=caller.tenant,
-        )
-    )
+    await _say(service, caller, service.clarion.pull.sent, channel, delivery, body.claim, body.receipt)
 
 
 @router.post("/{delivery}/failed", status_code=204, openapi_extra=_OVER)
@@ -117,16 +98,30 @@ async def failed(
     channel: ChannelName, delivery: UUID, body: shapes.Failed, caller: Fetcher, service: Parts
 ) -> None:
     """It could not be shown: for good, or it comes again later, by its type's schedule."""
-    await service.run(
-        lambda: service.clarion.pull.failed(
-            channel,
-            delivery,
-            body.claim,
-            body.code,
-            permanent=body.permanent,
-            detail=body.detail,
-            after=None if body.after is None else timedelta(seconds=body.after),
-            recipient=caller.recipient,
-            tenant=caller.tenant,
-        )
+    await _say(
+        service,
+        caller,
+        service.clarion.pull.failed,
+        channel,
+        delivery,
+        body.claim,
+        body.code,
+        permanent=body.permanent,
+        detail=body.detail,
+        after=None if body.after is None else timedelta(seconds=body.after),
     )
+
+
+@router.post("/{delivery}/give-back", status_code=204, openapi_extra=_OVER)
+async def give_back(
+    channel: ChannelName, delivery: UUID, body: shapes.GivenBack, caller: Fetcher, service: Parts
+) -> None:
+    """Nobody has begun to show it: it is due again at once, and that was no attempt."""
+    await _say(service, caller, service.clarion.pull.give_back, channel, delivery, body.claim)
+
+
+async def _say(
+    service: Service, caller: Caller, verb: Callable[..., Said], *what: object, **more: object
+) -> Said:
+    """One of the verbs of `Pulling`, about what this caller may fetch."""
+    return await service.run(partial(verb, *what, recipient=caller.recipient, tenant=caller.tenant, **more))

@@ -10,7 +10,7 @@ from pydantic import Field, StrictBool, StrictInt, StrictStr
 
 from clarion import pulling
 from clarion.pulling import MOST
-from clarion.web.bodies import Body
+from clarion.web.bodies import Body, such_as
 from clarion.web.shapes import SeverityName, Shape
 from clarion.workers.handing import Claimed as Handed
 
@@ -30,6 +30,8 @@ Number = Annotated[StrictInt, Field(ge=1, le=_MOST_CLAIMS, description="As it wa
 class Claim(Body):
     """What is wanted. `address`: of the recipient's devices this one."""
 
+    model_config = such_as({}, {"limit": 10, "lease": 30, "wait": 0, "address": "laptop"})
+
     limit: StrictInt = Field(10, ge=1, le=MOST)
     lease: Lease = 30
     wait: StrictInt = Field(
@@ -39,16 +41,25 @@ class Claim(Body):
 
 
 class Extend(Body):
+    model_config = such_as({"claim": 1, "lease": 60})
+
     claim: Number
     lease: Lease = 30
 
 
 class Sent(Body):
+    model_config = such_as({"claim": 1, "receipt": "toast-7"})
+
     claim: Number
     receipt: StrictStr | None = Field(None, min_length=1, description="The device's own id of what it shows.")
 
 
 class Failed(Body):
+    model_config = such_as(
+        {"claim": 1, "code": "no_display", "permanent": False, "after": 60},
+        {"claim": 1, "code": "refused", "permanent": True, "detail": "the user has switched it off"},
+    )
+
     claim: Number
     code: StrictStr = Field(min_length=1, max_length=40, examples=["no_display"])
     permanent: StrictBool = Field(description="Whether no later attempt will do better.")
@@ -56,6 +67,12 @@ class Failed(Body):
     after: StrictInt | None = Field(
         None, ge=0, le=86_400, description="Seconds before which it need not come again."
     )
+
+
+class GivenBack(Body):
+    model_config = such_as({"claim": 1})
+
+    claim: Number
 
 
 class Claimed(Shape):

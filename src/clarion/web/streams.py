@@ -29,7 +29,7 @@ EACH = 20  # streams of one recipient at once, in this process
 WAITING = 500  # events that wait for a slow reader: one more, and it is cut off
 AT_ONCE = 200  # changes read at once: the first of many do not wait for the last
 SOON, LATER = (
-    0.015,
+    0.01,
     0.05,
 )  # seconds until the next look at the feed: while things happen, and while nothing does
 BUSY_FOR = 5.0  # seconds since the last change: so long things happen
@@ -230,7 +230,7 @@ def events_of(
     of = {(tenant, recipient) for _, _, (tenant, recipient) in told if recipient is not None}
     if not of:
         return []
-    counted = clarion.database.read(lambda conn: counting.counts(conn, of))
+    counted = clarion.database.look_up(lambda conn: counting.counts(conn, of))
     counts = {who: Counts.of(found) for who, found in counted.items()}
     return [
         (who, change.n, _event(clarion, kind, change, counts[who], replayed=replayed))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -76,45 +76,46 @@ def read(
     known_events: Mapping[UUID, Event],
 ) -> Found:
     """All that asking and sending need, in a few statements; `known_events` need not be read again."""
-    works = queue.read_work(conn, claims)
-    missing = {(w.claim.tenant, w.event_id) for w in works if w.event_id not in known_events}
+    alike: dict[tuple[int, datetime | None], list[Work]] = {}  # by number: an id is hashed in Python
+    for work in queue.read_work(conn, claims):
+        alike.setdefault((work.event_id.int, work.claim.aged_from), []).append(work)
+    firsts = [together[0] for together in alike.values()]
+    missing = {(work.claim.tenant, work.event_id) for work in firsts if work.event_id not in known_events}
     events = {**known_events, **(queue.read_events(conn, missing) if missing else {})}
-    alike: dict[tuple[UUID, datetime | None], list[Work]] = {}
-    refused = []
-    for work in works:
-        if events[work.event_id].type in types:
-            alike.setdefault((work.event_id, work.claim.aged_from), []).append(work)
+    asked: list[Asked] = []
+    wanted: list[list[Work]] = []
+    refused: list[tuple[Work, Outcome]] = []
+    for first, together in zip(firsts, alike.values(), strict=True):
+        event = events[first.event_id]
+        if event.type in types:
+            type = _aged(types[event.type], event, first.claim.aged_from)
+            asked.append(Asked(event=event, type=type, recipients=[work.recipient for work in together]))
+            wanted.append(together)
         else:
-            refused.append((work, _left_to_others(events[work.event_id].type)))
-    asked = [
-        Asked(
-            event=events[id],
-            type=_aged(types[events[id].type], events[id], aged_from),
-            recipients=[work.recipient for work in together],
-        )
-        for (id, aged_from), together in alike.items()
-    ]
-    said = list({(work.claim.tenant, work.recipient): None for work in works if work.said})
-    known = facts.read_again(conn, asked, _people(works), said, claims[0].now)
+            refused += [(work, _left_to_others(event.type)) for work in together]
+    said = list({(w.claim.tenant, w.recipient): None for works in alike.values() for w in works if w.said})
+    known = facts.read_again(conn, asked, _people(alike.values()), said, claims[0].now)
     withdrawn = withdrawals.read(conn, [one.event for one in asked])
     groups = [
-        Group(one.event, one.type, [_by_now(work, withdrawn) for work in together], facts_)
-        for one, facts_, together in zip(asked, known, alike.values(), strict=True)
+        Group(one.event, one.type, _by_now(together, withdrawn), facts_)
+        for one, facts_, together in zip(asked, known, wanted, strict=True)
     ]
     return Found(groups, refused)
 
 
-def _people(works: Sequence[Work]) -> dict[str, People]:
-    """What was read with these works, by tenant: of the addresses, those that something is to be sent to."""
+def _people(alike: Iterable[Sequence[Work]]) -> dict[str, People]:
+    """What was read with these works, each of one event, by tenant: of the addresses, those that something is to be
+    sent to."""
     found: dict[str, People] = {}
-    for work in works:
-        people = found.setdefault(work.claim.tenant, People({}, {}, {}))
-        if work.known is not None:
-            people.recipients[work.recipient] = work.known
-        if work.address is not None:
-            its = people.addresses.setdefault(work.recipient, [])
-            if work.address not in its:
-                its.append(work.address)
+    for together in alike:
+        people = found.setdefault(together[0].claim.tenant, People({}, {}, {}))
+        for work in together:
+            if work.known is not None:
+                people.recipients[work.recipient] = work.known
+            if work.address is not None:
+                its = people.addresses.setdefault(work.recipient, [])
+                if work.address not in its:
+                    its.append(work.address)
     for people in found.values():
         people.sort_addresses()
     return found
@@ -127,13 +128,18 @@ def _aged(type: EventType, event: Event, aged_from: datetime | None) -> EventTyp
     return replace(type, max_age=type.max_age + max(aged_from - event.at, timedelta()))
 
 
-def _by_now(work: Work, withdrawn: Withdrawn) -> Work:
-    """With what was taken back and may not be written on the notification yet."""
-    taken_back = withdrawn.for_(work.event_id, work.recipient)
-    resolved = work.event_id in withdrawn.resolved
-    if not taken_back and not resolved:
-        return work
-    return work._replace(withdrawn=work.withdrawn or taken_back, resolved=work.resolved or resolved)
+def _by_now(works: Sequence[Work], withdrawn: Withdrawn) -> Sequence[Work]:
+    """These, of one event, with what was taken back and may not be written on the notifications yet."""
+    id = works[0].event_id
+    if not withdrawn.bears_on(id):
+        return works
+    resolved = id in withdrawn.resolved
+    return [
+        work._replace(
+            withdrawn=work.withdrawn or withdrawn.for_(id, work.recipient), resolved=work.resolved or resolved
+        )
+        for work in works
+    ]
 
 
 def ask(group: Group, channel: str) -> tuple[list[Ready], list[tuple[Work, Outcome]]]:

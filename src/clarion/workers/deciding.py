@@ -22,7 +22,7 @@ from clarion.workers.facts import Asked
 class Page:
     """Some of one event's candidates. `with_access`: those whom the application lets know, if it was asked.
 
-    `untold`: nobody among them can have been told before.
+    `untold`: nobody among them can have been told before. `side_by_side`: as in `facts.Asked`.
     """
 
     walk: Walk
@@ -30,6 +30,7 @@ class Page:
     candidates: Sequence[Candidate]
     with_access: Collection[str] | None = None
     untold: bool = False
+    side_by_side: bool = False
 
     @property
     def asked(self) -> Asked:
@@ -39,6 +40,7 @@ class Page:
             type=self.type,
             recipients=[candidate.recipient for candidate in self.candidates],
             with_access=self.with_access,
+            side_by_side=self.side_by_side,
         )
 
 

@@ -12,18 +12,22 @@ from clarion.circumstances import Facts, slot_keys, topics
 from clarion.event import Event
 from clarion.event_type import EventType
 from clarion.preference import Choices, scopes
-from clarion.store import people, registry, silences, slots
+from clarion.store import people, registry, silences, slots, stretches
 from clarion.store.people import People
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One event and some of its recipients, by id. `with_access`: those whom the application lets know."""
+    """One event and some of its recipients, by id. `with_access`: those whom the application lets know.
+
+    `side_by_side`: they are of one crowd, in the order in which the database has them.
+    """
 
     event: Event
     type: EventType
-    recipients: Collection[str]
+    recipients: Sequence[str]
     with_access: Collection[str] | None = None
+    side_by_side: bool = False
 
 
 def read(
@@ -36,16 +40,30 @@ def read(
     charging = [one for one in asked if charged and one.type.policy.rules]
     if lock:
         slots.lock_people(conn, [(one.event.tenant, id) for one in charging for id in one.recipients])
+    known = _of_neighbours(conn, asked) or _of_each(conn, asked)
+    keys = [key for one in charging for key in _slots_of(one, known[one.event.tenant])]
+    taken = slots.read(conn, keys, now, lock=lock)
+    return _together(conn, asked, known, now, taken if charged else None), taken
+
+
+def _of_neighbours(conn: Connection, asked: Sequence[Asked]) -> dict[str, People] | None:
+    """What is known of a crowd's page. None where it is not one, or where its people stand too far apart."""
+    if len(asked) != 1 or not asked[0].side_by_side or len(asked[0].recipients) < stretches.LEAST:
+        return None
+    (one,) = asked
+    tenant = one.event.tenant
+    found = stretches.read(conn, tenant, one.recipients, one.type, topics(one.event))
+    return None if found is None else {tenant: found}
+
+
+def _of_each(conn: Connection, asked: Sequence[Asked]) -> dict[str, People]:
     types = {one.type.code: one.type for one in asked}.values()
-    known = people.read(
+    return people.read(
         conn,
         [(one.event.tenant, id) for one in asked for id in one.recipients],
         [scope for type in types for scope in scopes(type)],
         _followed(asked),
     )
-    keys = [key for one in charging for key in _slots_of(one, known[one.event.tenant])]
-    taken = slots.read(conn, keys, now, lock=lock)
-    return _together(conn, asked, known, now, taken if charged else None), taken
 
 
 def read_again(

@@ -15,7 +15,6 @@ from clarion.store import walks
 from clarion.store.walks import Walk
 from clarion.workers import audience
 from clarion.workers.deciding import Page
-from clarion.workers.pages import FIRST
 from clarion.workers.walking import Going, Walking
 from clarion.workers.wiring import CALLS_AT_ONCE, DatabaseAway, Threads, Wiring
 
@@ -24,6 +23,7 @@ log = logging.getLogger(__name__)
 _LOST_EVERY = 1.0
 _PUT_OFF_AT_LEAST, _PUT_OFF_AT_MOST = 0.2, 10.0  # seconds
 ALONE = 25  # or fewer events that failed together: each is walked by itself then
+TOGETHER = 1000  # recipients of plain events that are decided on in one transaction
 AT_ONCE = 200  # events claimed in one transaction, and decided on in one if they are plain
 
 
@@ -42,7 +42,7 @@ class FanOut:
         self._wiring, self._threads = wiring, threads
         self._limits = wiring.limits
         self._at_once = at_once
-        self._first_page = min(wiring.limits.page, FIRST)
+        self._together = min(wiring.limits.page, TOGETHER)
         self._walking = Walking(wiring, threads, told=told)
         self._tasks: dict[asyncio.Task[None], Going] = {}
         self._interrupted: list[Walk] = []
@@ -145,7 +145,7 @@ class FanOut:
             and walk.event.condition is None
             and not walk.losses
             and not walk.failures
-            and sum(len(people) for _, people in walk.event.to) <= self._first_page
+            and sum(len(people) for _, people in walk.event.to) <= self._together
             and not groups(walk.event.to)
         )
 
@@ -217,7 +217,7 @@ class FanOut:
             told = list(audience.candidates(audience.ranked(walk.event.to)))
             if not together or len(told) > room:
                 together.append([])
-                room = self._first_page
+                room = self._together
             together[-1].append(Page(walk=walk, type=self._wiring.types[walk.event.type], candidates=told))
             room -= len(told)
         return together[::-1]

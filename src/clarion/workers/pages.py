@@ -20,7 +20,7 @@ from clarion.workers.audience import Crowd, Topic
 
 Result = TypeVar("Result")
 
-FIRST = 1000  # recipients on the first page at most, so that it is soon; the later ones are of the full size
+FIRST = 500  # recipients on the first page at most, so that it is soon; the later ones are of the full size
 
 _Entries = Iterator[Candidate | Crowd]
 
@@ -39,11 +39,13 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One page. `cursor`: what to remember with it; `last`: nobody comes after it."""
+    """One page. `cursor`: what to remember with it; `last`: nobody comes after it. `side_by_side`: all are of one
+    crowd, in the order of the database."""
 
     candidates: list[Candidate]
     cursor: str | None
     last: bool
+    side_by_side: bool
 
 
 class Pages:
@@ -83,11 +85,12 @@ class Pages:
     async def next(self) -> Told | None:
         """The next page with somebody in it; `None` at the end. Raises what the application raises."""
         while not self._over:
-            told = await (self._of_named() if self._crowd is None else self._of_crowd(self._crowd))
+            crowd = self._crowd
+            told = await (self._of_named() if crowd is None else self._of_crowd(crowd))
             if told:
                 self._size = self._later
                 cursor = json.dumps(self._cursor, ensure_ascii=False) if self._cursor else None
-                return Told(told, cursor, self._over)
+                return Told(told, cursor, self._over, side_by_side=crowd is not None)
         return None
 
     async def _of_named(self) -> list[Candidate]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -75,7 +74,7 @@ class Sender:
         )
         self._enough_room = max(1, self._limits.batch // 2)  # for a claim
         self._running: dict[asyncio.Task[None], int] = {}  # how many deliveries each prepares
-        self._events: OrderedDict[UUID, Event] = OrderedDict()
+        self._events: dict[UUID, Event] = {}  # the one that was needed last comes last
         self._look_for_lost_at = 0.0
         self._rest_until = 0.0
         self._saw_lost = False
@@ -153,7 +152,7 @@ class Sender:
 
     async def _start(self, claims: Sequence[Claim], until: float) -> None:
         """Read what these claims are, beside the next claim, and begin with those that are still wanted."""
-        types, known = self._wiring.types, dict(self._events)
+        types, known = self._wiring.types, self._events.copy()
         tracing.look()
         try:
             found = await self._threads.looking_up(lambda conn: asking.read(conn, claims, types, known))
@@ -304,10 +303,10 @@ class Sender:
 
     def _keep(self, event: Event) -> None:
         """Remember an event for its next deliveries; the oldest are forgotten."""
+        self._events.pop(event.id, None)
         self._events[event.id] = event
-        self._events.move_to_end(event.id)
-        while len(self._events) > _EVENTS_KEPT:
-            self._events.popitem(last=False)
+        if len(self._events) > _EVENTS_KEPT:
+            del self._events[next(iter(self._events))]
 
     # ── Sending ──────────────────────────────────────────────────────────────────────────────────────────
 

@@ -143,6 +143,7 @@ class Walking:
             candidates=told.candidates,
             with_access=with_access,
             untold=untold,
+            side_by_side=told.side_by_side,
         )
         async with self._pages:
             lost = await self.write([page], fresh=fresh, last=told.last, cursor=told.cursor)

@@ -10,9 +10,10 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
-from clarion import Clarion
+from clarion import Channel, Clarion
 from tests.support.html import Element, parse
 from tests.web.conftest import HOST
+from tests.web.console.scene import wire
 
 ALL = ("operate", "providers", "keys")
 
@@ -63,6 +64,12 @@ def encoded(said: list[tuple[str, str]]) -> str:
 
 
 SignIn = Callable[..., Awaitable[Visitor]]
+
+
+@pytest.fixture
+def channels() -> list[Channel]:
+    """Beside inboxes, the application sends on the wire of the scene."""
+    return [wire()]
 
 
 @pytest.fixture

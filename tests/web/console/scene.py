@@ -42,5 +42,11 @@ async def told(clarion: Clarion, type: str = "post", **fields: Any) -> UUID:
     return event
 
 
+async def posted(clarion: Clarion, **fields: Any) -> UUID:
+    """One post, the first thing that this application tells anybody."""
+    declare(clarion)
+    return await told(clarion, **fields)
+
+
 def later() -> timedelta:
     return timedelta(hours=2)

@@ -8,19 +8,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from clarion import Channel, Clarion, clock
+from clarion import Clarion, clock
 from clarion.store.schema import withdrawals
 from tests.support.html import Element
 from tests.support.working import Wire, crowd, done, emit, until, working
 from tests.web.console.conftest import SignIn, Visitor
-from tests.web.console.scene import declare, told, wire
+from tests.web.console.scene import declare, told
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-def channels() -> list[Channel]:
-    return [wire()]
 
 
 @pytest.fixture
@@ -50,7 +45,7 @@ async def test_grouped_by_channel_code_and_what_was_said(
     (heading,) = [h.text for h in page.all("h2") if h.text.startswith("wire")]
     assert heading == "wire: spam 2"
     (row,) = page.one("div", aria_label="wire, spam").rows()
-    assert row[:2] == ["2", "<n> we do not want <n>"]
+    assert row[:2] == ["2", "550 we do not want <n>"]
     (example, _) = page.one("div", aria_label="wire, spam").all("a")
     await console.get(example.get("href") or "")
     assert console.address.startswith("/console/events/")

@@ -6,24 +6,18 @@ from uuid import UUID
 
 import pytest
 
-from clarion import Channel, Clarion
+from clarion import Clarion
 from tests.support.html import Element
 from tests.support.working import emit
 from tests.web.console.conftest import Visitor
-from tests.web.console.scene import declare, told, wire
+from tests.web.console.scene import posted, told
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def channels() -> list[Channel]:
-    return [wire()]
-
-
-@pytest.fixture
 async def event(clarion: Clarion) -> UUID:
-    declare(clarion)
-    return await told(
+    return await posted(
         clarion,
         to=["bob", "fails"],
         actor="alice",

@@ -6,23 +6,17 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from clarion import Channel, Clarion, clock
+from clarion import Clarion, clock
 from tests.support.working import emit
 from tests.web.console.conftest import SignIn, Visitor
-from tests.web.console.scene import SAID, declare, later, told, wire
+from tests.web.console.scene import SAID, declare, later, posted, told
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def channels() -> list[Channel]:
-    return [wire()]
-
-
-@pytest.fixture
 async def event(clarion: Clarion) -> UUID:
-    declare(clarion)
-    return await told(
+    return await posted(
         clarion, to=["bob", "fails", "carol"], actor="alice", subject="cl/1", data={"title": "A <b>title</b>"}
     )
 

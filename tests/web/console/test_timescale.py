@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from clarion import Channel, Clarion
+from clarion import Clarion
 from clarion.web.console import times, timescale
 from clarion.web.console.timescale import LEFT, WIDTH
 from tests.support.working import emit
-from tests.web.console.scene import declare, told, wire
+from tests.web.console.scene import posted
 
 pytestmark = pytest.mark.anyio
 UTC = times.zone("UTC", None)
 
 
-@pytest.fixture
-def channels() -> list[Channel]:
-    return [wire()]
-
-
 async def test_marks_and_bars(clarion: Clarion) -> None:
-    declare(clarion)
-    event = await told(clarion, to=["bob", "fails", "carol"], actor="alice")
+    event = await posted(clarion, to=["bob", "fails", "carol"], actor="alice")
     drawn = timescale.drawn(clarion.story(event), UTC, crowd=False)
     assert drawn is not None
     assert [name for name, _ in drawn.lanes] == ["event", "wire"]

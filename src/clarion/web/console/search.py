@@ -16,21 +16,17 @@ from clarion.sought import (
     DeliveryFilter,
     EventFilter,
     Filter,
-    FoundDelivery,
-    FoundEvent,
-    FoundNotification,
+    FoundPage,
     Hit,
     NotificationFilter,
     Total,
 )
-from clarion.sought import Page as Sought
 from clarion.web.console.page import Page
 from clarion.web.console.pages import Pages
 from clarion.web.console.said import Said
 
 pages = Pages()
 
-Found = Sought[FoundEvent] | Sought[FoundNotification] | Sought[FoundDelivery]
 KINDS = ("events", "decisions", "deliveries")
 
 
@@ -140,11 +136,11 @@ def place(hit: Hit) -> tuple[str, dict[str, Any]] | None:  # noqa: PLR0911 - a t
             return "/search", {"kind": "events", hit.kind: hit.id}
 
 
-def _found(page: Page, kind: str) -> tuple[Found, Total | None]:
+def _found(page: Page, kind: str) -> tuple[FoundPage, Total | None]:
     """A page of what is wanted; and how many there are, where that is asked."""
     desk, after, counted = page.desk, page.query.get("after"), "count" in page.query
     wanted: Filter
-    found: Found
+    found: FoundPage
     match kind:
         case "events":
             found = desk.events(wanted := _events(page.query), cursor=after)

@@ -1,0 +1,16 @@
+export default {
+  search: 'Benachrichtigungen durchsuchen', group: 'Nach Thema gruppieren',
+  category: 'Kategorie', anyCategory: 'Jede Kategorie',
+  older_failed: 'Ältere konnten nicht geladen werden.',
+  filtered: 'Nichts gefunden', filtered_text: 'Keine Benachrichtigung passt zu diesen Filtern.', unfilter: 'Filter aufheben',
+  act_unsnooze: 'Jetzt zurückholen',
+  act_read: 'Als gelesen markieren', act_unread: 'Als ungelesen markieren', act_why: 'Warum bekomme ich das?', act_mute: 'Thema stumm schalten', act_delete: 'Löschen',
+  laterToday: 'Später heute', thisEvening: 'Heute Abend', tomorrow: 'Morgen', weekend: 'Am Wochenende', nextWeek: 'Nächste Woche', pickTime: 'Tag und Uhrzeit', future: 'Wählen Sie eine Zeit, die noch kommt',
+  undo: 'Rückgängig', undone: 'Rückgängig gemacht',
+  did_done: { one: 'Erledigt: {title}', other: '{n} erledigt' }, did_undone: { one: 'Wieder im Eingang: {title}', other: '{n} wieder im Eingang' }, did_read: { one: 'Gelesen: {title}', other: '{n} gelesen' }, did_unread: { one: 'Ungelesen: {title}', other: '{n} ungelesen' }, did_save: { one: 'Gemerkt: {title}', other: '{n} gemerkt' }, did_unsave: { one: 'Nicht mehr gemerkt: {title}', other: '{n} nicht mehr gemerkt' }, did_snooze: { one: 'Zurückgestellt: {title}', other: '{n} zurückgestellt' }, did_delete: { one: 'Gelöscht: {title}', other: '{n} gelöscht' },
+  did_mute: 'Stumm: {title}', did_readAll: { one: '{n} als gelesen markiert: {which}', other: '{n} als gelesen markiert: {which}' }, others: { one: '{n} weitere', other: '{n} weitere' },
+  failed_done: '„{title}“ konnte nicht erledigt werden.', failed_undone: '„{title}“ konnte nicht zurück in den Eingang.', failed_read: '„{title}“ konnte nicht als gelesen markiert werden.', failed_unread: '„{title}“ konnte nicht als ungelesen markiert werden.', failed_save: '„{title}“ konnte nicht gemerkt werden.', failed_unsave: '„{title}“ ist noch gemerkt.', failed_snooze: '„{title}“ konnte nicht zurückgestellt werden.', failed_unsnooze: '„{title}“ ist noch zurückgestellt.', failed_delete: '„{title}“ konnte nicht gelöscht werden.', failed_undelete: 'Es konnte nicht zurückgeholt werden.', failed_mute: 'Das Thema konnte nicht stumm geschaltet werden.', failed_unmute: 'Das Thema ist noch stumm.', failed_readAll: 'Sie konnten nicht als gelesen markiert werden.', failed_why: 'Der Grund konnte nicht geladen werden.', failed_stop: 'Es konnte nicht abbestellt werden.',
+  stopped: 'Erledigt: davon bekommen Sie nichts mehr.',
+  key_move: 'Nächste, vorige', key_open: 'Öffnen', key_done: 'Erledigt', key_save: 'Merken', key_snooze: 'Später erinnern', key_read: 'Als gelesen markieren', key_unread: 'Als ungelesen markieren', key_mute: 'Thema stumm schalten', key_why: 'Warum bekomme ich das?', key_showThread: 'Thema zeigen', key_undo: 'Rückgängig', key_search: 'Suchen', key_help: 'Diese Kürzel',
+  mailToo: 'Möchten Sie das auch per E-Mail bekommen?', mailYes: 'Ja, per E-Mail', mailNo: 'Nein, nur hier', mailOn: 'Sie bekommen es auch per E-Mail. In den Einstellungen steht, was.', mailOff: 'Sie bekommen es nur hier.', mailFailed: 'Nicht gespeichert.',
+};

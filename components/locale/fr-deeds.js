@@ -1,0 +1,16 @@
+export default {
+  search: 'Chercher dans les notifications', group: 'Grouper par fil',
+  category: 'Catégorie', anyCategory: 'Toute catégorie',
+  older_failed: 'Les précédentes n’ont pas pu être chargées.',
+  filtered: 'Rien trouvé', filtered_text: 'Aucune notification ne répond à ces filtres.', unfilter: 'Retirer les filtres',
+  act_unsnooze: 'Rappeler maintenant',
+  act_read: 'Marquer comme lue', act_unread: 'Marquer comme non lue', act_why: 'Pourquoi je reçois ceci ?', act_mute: 'Rendre le fil muet', act_delete: 'Supprimer',
+  laterToday: 'Plus tard aujourd’hui', thisEvening: 'Ce soir', tomorrow: 'Demain', weekend: 'Ce week-end', nextWeek: 'La semaine prochaine', pickTime: 'Date et heure', future: 'Choisissez un moment à venir',
+  undo: 'Annuler', undone: 'Annulé',
+  did_done: { one: 'Traitée : {title}', other: '{n} traitées' }, did_undone: { one: 'Remise : {title}', other: '{n} remises' }, did_read: { one: 'Lue : {title}', other: '{n} lues' }, did_unread: { one: 'Non lue : {title}', other: '{n} non lues' }, did_save: { one: 'Gardée : {title}', other: '{n} gardées' }, did_unsave: { one: 'Plus gardée : {title}', other: '{n} plus gardées' }, did_snooze: { one: 'Reportée : {title}', other: '{n} reportées' }, did_delete: { one: 'Supprimée : {title}', other: '{n} supprimées' },
+  did_mute: 'Muet : {title}', did_readAll: { one: '{n} marquée comme lue : {which}', other: '{n} marquées comme lues : {which}' }, others: { one: '{n} autre', other: '{n} autres' },
+  failed_done: '« {title} » n’a pas pu être marquée comme traitée.', failed_undone: '« {title} » n’a pas pu être remise.', failed_read: '« {title} » n’a pas pu être marquée comme lue.', failed_unread: '« {title} » n’a pas pu être marquée comme non lue.', failed_save: '« {title} » n’a pas pu être gardée.', failed_unsave: '« {title} » est encore gardée.', failed_snooze: '« {title} » n’a pas pu être reportée.', failed_unsnooze: '« {title} » est encore reportée.', failed_delete: '« {title} » n’a pas pu être supprimée.', failed_undelete: 'Elle n’a pas pu être récupérée.', failed_mute: 'Le fil n’a pas pu être rendu muet.', failed_unmute: 'Le fil est encore muet.', failed_readAll: 'Elles n’ont pas pu être marquées comme lues.', failed_why: 'La raison n’a pas pu être chargée.', failed_stop: 'Cela n’a pas pu être arrêté.',
+  stopped: 'C’est fait : vous n’en recevrez plus.',
+  key_move: 'Suivante, précédente', key_open: 'Ouvrir', key_done: 'Traitée', key_save: 'Garder', key_snooze: 'Reporter', key_read: 'Marquer comme lue', key_unread: 'Marquer comme non lue', key_mute: 'Rendre le fil muet', key_why: 'Pourquoi je reçois ceci ?', key_showThread: 'Afficher le fil', key_undo: 'Annuler', key_search: 'Chercher', key_help: 'Ces raccourcis',
+  mailToo: 'Voulez-vous les recevoir aussi par e-mail ?', mailYes: 'Oui, par e-mail', mailNo: 'Non, seulement ici', mailOn: 'Elles viennent aussi par e-mail. Les préférences disent lesquelles.', mailOff: 'Elles ne viennent qu’ici.', mailFailed: 'Non enregistré.',
+};
