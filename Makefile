@@ -27,7 +27,7 @@ demo: $(VENV)/.demo ## Run the demonstration: an application, its mail and its i
 	@$(BIN)/clarion demo $(ARGS)
 
 test: $(VENV)/.dev ## Run every test, on SQLite and PostgreSQL (ARGS="--database sqlite -k digest")
-	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadscope $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -19,6 +19,8 @@ from tests.support.postgres import FAST, Postgres
 from tests.support.postgres_binaries import NoBinaries
 
 DATABASES = ("sqlite", "postgresql")
+# What has the slowest modules goes first: all wait for the last one.
+SLOWEST = ("browser", "stories", "demo", "workers", "emit", "storm", "cli", "web")
 _numbers = itertools.count()
 
 
@@ -27,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.path))
     wanted = config.getoption("--database")
     if not wanted:
         return
@@ -34,6 +37,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if others:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if _database_of(item) in {None, wanted}]
+
+
+def _rank(path: Path) -> int:
+    folder = path.relative_to(Path(__file__).parent).parts[0]
+    return SLOWEST.index(folder) if folder in SLOWEST else len(SLOWEST)
 
 
 def _database_of(item: pytest.Item) -> object:

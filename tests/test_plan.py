@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clarion import quiet_hours
 from clarion.circumstances import Candidate, Facts
 from clarion.event import Event
 from clarion.event_type import declare
@@ -19,9 +20,12 @@ from clarion.policy import Policy
 from clarion.preference import Preference
 from clarion.recipient import FOREVER, Address, Recipient, StoredAddress
 from clarion.severity import Severity
+from clarion.tag_filter import TagFilter
 from tests.support.events import event
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+BY_NIGHT = quiet_hours.parse({"daily": ["22:00-07:00"]})
+BY_DAY = quiet_hours.parse({"daily": ["07:00-22:00"]})
 merged = declare("cl.merged", {"category": "reviews", "channels": ["inbox", "email"]})
 
 
@@ -209,8 +213,8 @@ any_facts = st.builds(
             active=st.booleans(),
             enabled=st.booleans(),
             silent_until=st.none() | st.sampled_from([LONG_AGO, FOREVER]),
-            quiet_hours=st.none(),
-            tags=st.none(),
+            quiet_hours=st.none() | st.sampled_from([BY_NIGHT, BY_DAY]),
+            tags=st.none() | st.sampled_from([TagFilter(include=("a*",)), TagFilter(exclude=("b",))]),
         ),
         max_size=4,
     ),

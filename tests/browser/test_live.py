@@ -49,11 +49,21 @@ def test_what_is_known_is_too_old(show: Any, backend: Any, inbox: Any) -> None:
     await_titles(page, ["And on", "Unheard", "Old"])
 
 
-def test_loading_empty_and_error_say_what_they_are(show: Any, backend: Any, inbox: Any) -> None:
-    backend.slow["inbox"] = 1.2
-    page = show()
+def test_loading_and_empty_say_what_they_are(show: Any, context: Any) -> None:
+    page = context.new_page()
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/v1/inbox?*", hold)
+    show(page=page)
     await_that(page, lambda: states(page) == {"loading"}, "loading")
     assert page.get_by_text("Loading…").count() == 1
+    await_that(page, lambda: page.locator(".bone").count() == 5, "it takes long")
+    assert page.get_by_text("Loading…").count() == 1
+    [asked] = held
+    asked.continue_()
     await_that(page, lambda: states(page) == {"empty"}, "empty")
     assert page.get_by_role("heading", name="All caught up").is_visible()
 

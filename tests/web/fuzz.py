@@ -27,6 +27,7 @@ from schemathesis.specs.openapi import checks
 
 from clarion import Clarion
 from tests.support.postgres import FAST, Postgres
+from tests.support.working import PATIENCE
 from tests.web import fuzz_world
 from tests.web.fuzz_world import FETCHED, World
 
@@ -39,6 +40,8 @@ CHECKS = [
 ]
 AGAIN = {"cursor", "after", "before"}  # what `next` of an answer is to be sent as
 ODD = 2  # of an example's values, at most so many are replaced at once; else all were refused for the first
+LONGEST = 10  # so many of a list
+RARELY = strategies.integers(0, 7).map((5).__eq__)  # hypothesis likes what is at the ends
 FEWER = 4  # times as few cases where nothing but who asks, and of what, can be another
 
 # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -81,15 +84,14 @@ def ask(found: World, operation: Any, examples: int, *, seed: int | None = None)
     )
     @hypothesis.given(case=_cases(operation, there), who=asking, data=strategies.data())
     def run(case: Any, who: Mapping[str, str], data: Any) -> None:
-        if isinstance(case.body, dict) and data.draw(strategies.integers(0, 3)):
+        if bodies and not data.draw(RARELY):
             example = data.draw(strategies.sampled_from(bodies[case.media_type]))
-            case.body = {**example, **_some(case.body, data)}
-            if data.draw(strategies.booleans()):
+            alike = isinstance(case.body, type(example))
+            case.body = _near(example, case.body, data, words) if alike else example
+            if not data.draw(RARELY):
                 case.headers = {}  # a made up Idempotency-Key is not the key of the example
-        if case.query and data.draw(strategies.integers(0, 3)):
-            case.query = {**_needed(operation), **_some(case.query, data)}
-            for name in sorted(words.keys() & case.query):
-                case.query[name] = data.draw(strategies.sampled_from(words[name]))
+        if case.query and not data.draw(RARELY):
+            case.query = _near(_needed(operation), case.query, data, words)
         if "Cookie" in who:  # else a made up one would be sent instead
             case.cookies = {}
             case.headers.pop("Authorization", None)
@@ -99,17 +101,29 @@ def ask(found: World, operation: Any, examples: int, *, seed: int | None = None)
 
 
 def _answer(found: World, operation: Any, case: Any, who: Mapping[str, str]) -> Any:
-    response = case.call(session=found.client, headers=dict(who))
+    response = case.call(session=found.client, headers=dict(who), timeout=PATIENCE)
     found.statuses[operation.label, response.status_code] += 1
     case.validate_response(response, checks=CHECKS)
     return response
 
 
-def _some(said: Mapping[str, Any], data: Any) -> dict[str, Any]:
+def _near(example: Any, said: Any, data: Any, words: Mapping[str, Sequence[Any]]) -> Any:
+    """The example, with one or two of the values that are said, or a word that is known in the place of one."""
+    if isinstance(example, list) and example and isinstance(said, list):
+        return [_near(example[n % len(example)], one, data, words) for n, one in enumerate(said[:LONGEST])]
+    if not isinstance(example, dict) or not isinstance(said, dict):
+        return said
+    made = dict(example)
     if not said:
-        return {}
-    names = data.draw(strategies.sets(strategies.sampled_from(sorted(said)), max_size=ODD))
-    return {name: said[name] for name in sorted(names)}
+        return made
+    for name in sorted(data.draw(strategies.sets(strategies.sampled_from(sorted(said)), max_size=ODD))):
+        known = name in words and not data.draw(RARELY)
+        made[name] = (
+            data.draw(strategies.sampled_from(words[name]))
+            if known
+            else _near(example.get(name), said[name], data, words)
+        )
+    return made
 
 
 @strategies.composite
@@ -118,7 +132,7 @@ def _cases(draw: strategies.DrawFn, operation: Any, there: Mapping[str, Sequence
     more than 404 would be seen."""
     beside = bool(operation.body or operation.query)
     wrong = draw(strategies.booleans()) if beside or there else False
-    known = draw(strategies.integers(0, 7)) > 0 if beside or not wrong else False
+    known = not draw(RARELY) if beside or not wrong else False
     path = {name: draw(strategies.sampled_from(values)) for name, values in there.items()} if known else None
     mode = GenerationMode.NEGATIVE if wrong else GenerationMode.POSITIVE
     return draw(operation.as_strategy(generation_mode=mode, path_parameters=path))
@@ -218,7 +232,8 @@ def _passes(found: World, operation: Any, options: argparse.Namespace) -> bool:
     try:
         ask(found, operation, options.examples, seed=options.seed)
     except Exception as error:  # noqa: BLE001 - to be told, and the others asked all the same
-        finding = f"\n✗ {error}"
+        # What did not come again is within another that says so.
+        finding = "".join(f"\n✗ {one!r}" for one in (error, *getattr(error, "exceptions", ())))
     answered = {
         status: n for (label, status), n in sorted(found.statuses.items()) if label == operation.label
     }

@@ -30,6 +30,7 @@ PEOPLE = ("bob", "carol")
 NOWHERE = "smtp://127.0.0.1:9"
 DESKTOP = "desktop"
 HOUR = timedelta(hours=1)
+SOON = ("at", "until", "silent_until", "muted_until", "expires_at")
 WORDS: dict[str, list[Any]] = {
     "type": ["cl.merged", "ci.broken"],
     "category": ["reviews"],
@@ -95,10 +96,11 @@ class World:
         return {one.name: known.get(one.name) or one.definition["schema"]["enum"] for one in said}
 
     def words(self) -> dict[str, list[Any]]:
-        """Values of query parameters for which something is found."""
+        """Values for which something is found, and times that can be."""
         now = clock.now()
         known = {name: self.known[name] for name in ("event", "recipient", "channel")}
-        return {**known, **WORDS, "since": [(now - HOUR).isoformat()], "until": [(now + HOUR).isoformat()]}
+        soon = [(now + HOUR).isoformat()]
+        return {**known, **WORDS, **dict.fromkeys(SOON, soon), "since": [(now - HOUR).isoformat()]}
 
     def only_here(self, operation: Any) -> dict[str, Any]:
         """Of a body, what no description can know."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import httpx2
 import pytest
+from schemathesis.python import asgi
 
 from clarion import Channel, Clarion
 from clarion.web import openapi
 from tests.web import fuzz, fuzz_world
+from tests.web.fuzz_world import World
 from tests.web.test_access import WHOLE
 
 EXAMPLES = 4  # beside those of the description
@@ -20,9 +22,14 @@ def channels() -> list[Channel]:
     return fuzz_world.channels()
 
 
-def test_no_server_error_and_nothing_undocumented(clarion: Clarion, forgetful: list[str]) -> None:
+@pytest.fixture
+def found(clarion: Clarion) -> Iterator[World]:
+    yield fuzz_world.populated(clarion)
+    asgi.shutdown_lifespans()
+
+
+def test_no_server_error_and_nothing_undocumented(found: World, forgetful: list[str]) -> None:
     """Nor a statement that forgets the tenant, whatever is asked."""
-    found = fuzz_world.populated(clarion)
     for operation in fuzz.operations(found):
         fuzz.ask(found, operation, EXAMPLES)
         if (operation.method.upper(), operation.path) in WHOLE:

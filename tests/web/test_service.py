@@ -99,6 +99,17 @@ async def test_pages_of_others_may_not_call_unless_they_are_named(clarion: Clari
             assert answer.headers.get("access-control-allow-origin") == allowed
 
 
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/withdrawals"])
+async def test_a_page_that_may_call_reads_what_it_is_refused(clarion: Clarion, key: Key, path: str) -> None:
+    page = {"Origin": "https://app.acme.test"}
+    async with client(create_app(clarion, Settings(cors_origins=(page["Origin"],)))) as http:
+        for headers, status in ((page, 401), ({**page, **key("events:write")}, 422)):
+            answer = await http.post(path, json={"no": "field"}, headers=headers)
+            assert answer.status_code == status
+            assert answer.headers["access-control-allow-origin"] == page["Origin"]
+            assert answer.headers["cache-control"] == "no-store"
+
+
 async def test_who_asks_too_often_is_told_when_to_come_back(
     clarion: Clarion, key: Key, travel: Callable[[timedelta], None]
 ) -> None:

@@ -114,6 +114,10 @@ def _describe_emitting(made: dict[str, Any]) -> None:
     cloud = {
         "type": "object",
         "required": ["specversion", *cloudevents.REQUIRED],
+        "properties": {
+            "specversion": {"const": cloudevents.VERSION},
+            **{name: {"type": "string", "minLength": 1} for name in cloudevents.REQUIRED},
+        },
         "examples": [cloudevents.EXAMPLE],
     }
     made["paths"].setdefault(EVENTS, {}).update(
