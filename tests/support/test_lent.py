@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 from tests.support.lent import Lent
 from tests.support.postgres import Postgres
 
-COUNTS = "SELECT (SELECT count(*) FROM clarion_types), (SELECT count(*) FROM clarion_feed), (SELECT count(*) FROM clarion_schema)"
+ROWS = "SELECT (SELECT count(*) FROM clarion_subscriptions), (SELECT count(*) FROM clarion_feed), (SELECT count(*) FROM clarion_schema)"
 
 
 @pytest.fixture
@@ -28,12 +28,17 @@ def oid(connection: psycopg.Connection) -> int:
 
 def test_rows_are_gone_and_what_the_template_has_is_back(lent: Lent) -> None:
     with connect(lent) as first:
-        was, counts = oid(first), first.execute(COUNTS).fetchone()
+        was, rows = oid(first), first.execute(ROWS).fetchone()
+        first.execute(
+            "INSERT INTO clarion_subscriptions (tenant, topic, recipient, created_at) VALUES ('a', 'b', 'c', now())"
+        )
         first.execute("DELETE FROM clarion_schema")
         first.execute("DELETE FROM clarion_feed")
+        assert rows == (0, 1, 1)
+        assert first.execute(ROWS).fetchone() == (1, 0, 0)
     lent.take_back()
     with connect(lent) as second:
-        assert (oid(second), second.execute(COUNTS).fetchone()) == (was, counts)
+        assert (oid(second), second.execute(ROWS).fetchone()) == (was, rows)
     lent.take_back()
 
 
