@@ -1,5 +1,5 @@
 // What is done with rows, once somebody does: shown at once, taken back for ten seconds, said where the server refused.
-import { Changes, now } from './changes.js';
+import { now } from './changes.js';
 import controls from './controls.css';
 import own from './deeds.css';
 import { look } from './kit.js';
@@ -32,9 +32,11 @@ const UNDOES = {
 
 export class Deeds {
   #view;
+  #hands;
 
-  constructor(view) {
+  constructor(view, hands) {
     this.#view = view;
+    this.#hands = hands;
     this.undo = new Undo(view);
     view.host.wear(look);
     view.frame.body.append(this.undo.element);
@@ -58,7 +60,7 @@ export class Deeds {
   }
 
   get #changes() {
-    return (this.#view.session.changes ??= new Changes(this.#view.session));
+    return this.#hands.changes;
   }
 
   #change(verb, ids, body) {

@@ -1,5 +1,6 @@
 // What somebody does in an inbox, once they do: keys, opening, searching, asking for more. What is done with a row, and the
 // search, are parts of their own.
+import { Changes, now } from './changes.js';
 import { key } from './keys.js';
 import { first, older } from './pages.js';
 import { place } from './place.js';
@@ -16,6 +17,11 @@ export class Hands {
 
   constructor(view) {
     this.#view = view;
+  }
+
+  /** What is on its way to the server, of whoever is here. */
+  get changes() {
+    return (this.#view.session.changes ??= new Changes(this.#view.session));
   }
 
   key(event, target) {
@@ -91,7 +97,7 @@ export class Hands {
   }
 
   #do(run) {
-    this.#with(DEEDS, ({ Deeds }) => run((this.#deeds ??= new Deeds(this.#view))));
+    this.#with(DEEDS, ({ Deeds }) => run((this.#deeds ??= new Deeds(this.#view, this))));
   }
 
   #with(load, run) {
@@ -110,7 +116,7 @@ export class Hands {
   }
 
   #open({ row: { item }, title }) {
-    if (!item.read_at) this.#view.mark('read', [item.id]).catch((error) => this.failed('failed_read', error, item));
+    if (!item.read_at) this.changes.make('read', [item.id], { read_at: now(), seen_at: now() }).catch((error) => this.failed('failed_read', error, item));
     if (this.#view.host.tell('open', { item, url: title.href || null }, true) && title.href) location.assign(title.href);
   }
 }

@@ -39,7 +39,7 @@ export class Session {
   stale = false;
   /** When the server was last in step with what is shown. */
   since = Date.now();
-  /** What is on its way to the server: see changes.js, which is loaded with the first deed. */
+  /** What is on its way to the server: see changes.js, which is loaded with hands.js. */
   changes = null;
 
   constructor(base, tokenUrl, ended) {

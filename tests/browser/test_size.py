@@ -28,9 +28,9 @@ PANEL = (*BELL, "inbox.js")
 ALL = (*PANEL, "preferences.js", f"locale/{HEAVIEST}.js")
 LATER = {
     "arrivals.js": 1.75,
-    "deeds.js": 5.25,
+    "deeds.js": 5,
     "finding.js": 2.25,
-    "hands.js": 2,
+    "hands.js": 2.5,
     "opt-in.js": 0.75,
     "pictures.js": 1.5,
     f"locale/{HEAVIEST}-deeds.js": 1.25,
