@@ -42,7 +42,6 @@ AGAIN = {"cursor", "after", "before"}  # what `next` of an answer is to be sent 
 ODD = 2  # of an example's values, at most so many are replaced at once; else all were refused for the first
 LONGEST = 10  # so many of a list
 RARELY = strategies.integers(0, 7).map((5).__eq__)  # hypothesis likes what is at the ends
-FEWER = 4  # times as few cases where nothing but who asks, and of what, can be another
 
 # ── Asking ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -61,7 +60,7 @@ def operations(found: World) -> list[Any]:
 
 def ask(found: World, operation: Any, examples: int, *, seed: int | None = None) -> None:
     """The examples of the description, each of which must be taken, and one of them from strangers; then so many other
-    cases of the operation, or fewer where there is neither body nor query.
+    cases of the operation.
 
     Raises what a check finds, made as small as it can be.
     """
@@ -75,7 +74,7 @@ def ask(found: World, operation: Any, examples: int, *, seed: int | None = None)
     asking = strategies.sampled_from([*callers] * (36 // len(callers)) + found.who.strangers)
 
     @hypothesis.settings(
-        max_examples=examples if operation.body or operation.query else -(-examples // FEWER),
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=seed is None,
@@ -204,12 +203,7 @@ def _examples(document: Mapping[str, Any], schema: Mapping[str, Any]) -> list[An
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.web.fuzz", description=__doc__)
-    parser.add_argument(
-        "--examples",
-        type=int,
-        default=1000,
-        help="of each operation with body or query, of others a quarter (default: 1000)",
-    )
+    parser.add_argument("--examples", type=int, default=1000, help="of each operation (default: 1000)")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--only", default="", help="operations whose name holds this")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32)
