@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -103,8 +104,9 @@ def key(clarion: Clarion) -> Callable[..., dict[str, str]]:
     return issue
 
 
-def token(recipient: str, **said: Any) -> dict[str, str]:
-    return {"Authorization": f"Bearer {sign(SECRET, recipient, **said)}"}
+def token(recipient: str, *, lasts: timedelta = timedelta(hours=6), **said: Any) -> dict[str, str]:
+    """Longer than all tests together: modules make theirs when they are collected."""
+    return {"Authorization": f"Bearer {sign(SECRET, recipient, lasts=lasts, **said)}"}
 
 
 @pytest.fixture
