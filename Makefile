@@ -26,7 +26,7 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Run the demonstration: an application, its mail and its inbox
 	@$(BIN)/clarion demo $(ARGS)
 
-test: $(VENV)/.dev ## Run every test, on SQLite and PostgreSQL (ARGS="--database sqlite -k digest")
+test: $(VENV)/.dev ## Run every test, on SQLite and PostgreSQL (ARGS="--database sqlite -k cooldown")
 	$(BIN)/python -m pytest -n $(WORKERS) --dist=loadscope --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and the direction of imports
